@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// The C core sees its platform contract (`vq_platform.h`) through a header search path, as Kbuild does with `-I`.
+let coreSettings: [CSetting] = [
+    .enableWarning("all"),
+    .enableWarning("extra"),
+    .treatAllWarnings(as: .error),
+    .headerSearchPath("../CVirtqueue/user"),
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "ringside",
+    products: [
+        .executable(name: "ringside", targets: ["ringside"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // Floor 0: C, and what the kernel shares.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CKmod", pkgConfig: "libkmod", providers: [.apt(["libkmod-dev"])]),
+        .target(name: "CVirtqueue", exclude: ["user"], cSettings: coreSettings),
+        .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
+
+        // Floor 1: the machine, and pure values.
+        .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: settings),
+        .target(name: "OptionParsing", swiftSettings: settings),
+
+        // Floor 2: one kernel interface each.
+        .target(name: "GuestProtocol", swiftSettings: settings),
+        .target(name: "Virtqueue", dependencies: ["CVirtqueue", "LinuxSystem", system], swiftSettings: settings),
+        .target(name: "KernelModule", dependencies: ["CKmod", "LinuxSystem", system], swiftSettings: settings),
+        .target(name: "TargetConfig", dependencies: ["LinuxSystem", system], swiftSettings: settings),
+
+        // Floor 3: devices and machines.
+        .target(
+            name: "VhostSCSI",
+            dependencies: [
+                "CLinux", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "Virtqueue", histogram, system,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TestVM",
+            dependencies: ["CLinux", "GuestProtocol", "KernelModule", "LinuxSystem", subprocess, system],
+            swiftSettings: settings
+        ),
+
+        // Top: the programs.
+        .executableTarget(
+            name: "GuestAgent",
+            dependencies: ["CLinux", "GuestProtocol", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ringside",
+            dependencies: [
+                "KernelModule", "LinuxSystem", "OptionParsing", "TargetConfig", "TestVM", "VhostSCSI", arguments, system,
+            ],
+            swiftSettings: settings
+        ),
+
+        .target(name: "TestSupport", dependencies: ["CVirtqueue"], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "CVirtqueueTests",
+            dependencies: ["CVirtqueue", "CVirtioSCSI", "TestSupport", "Virtqueue"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", system], swiftSettings: settings),
+        .testTarget(name: "OptionParsingTests", dependencies: ["OptionParsing"], swiftSettings: settings),
+        .testTarget(name: "GuestProtocolTests", dependencies: ["GuestProtocol"], swiftSettings: settings),
+        .testTarget(name: "KernelModuleTests", dependencies: ["KernelModule", system], swiftSettings: settings),
+        .testTarget(name: "TargetConfigTests", dependencies: ["TargetConfig", "LinuxSystem", system], swiftSettings: settings),
+        .testTarget(name: "VhostSCSITests", dependencies: ["VhostSCSI", "LinuxSystem", system], swiftSettings: settings),
+        .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["TestVM", "LinuxSystem", subprocess, system],
+            swiftSettings: settings
+        ),
+    ]
+)

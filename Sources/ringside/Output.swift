@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import SystemPackage
+
+/// `--json`, for every command that prints a result.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print one JSON object for machines instead of text for people.")
+    var json = false
+
+    /// Prints `value` as JSON, or the text that `describe` makes of it.
+    func print<Value: Encodable>(_ value: Value, describe: (Value) -> String) throws {
+        guard json else { return Terminal.write(describe(value)) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        Terminal.write(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+}
+
+/// Columns for people: each as wide as its widest cell, two spaces between, numbers to the right.
+struct Table: CustomStringConvertible {
+    var columns: [String]
+    var rows: [[String]]
+
+    var description: String {
+        let lines = [columns] + rows
+        let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        let numeric = columns.indices.map { column in rows.allSatisfy { startsWithDigit($0[column]) } }
+        return lines.map { cells in
+            let padded = columns.indices.map { column -> String in
+                let fill = String(repeating: " ", count: widths[column] - cells[column].count)
+                return numeric[column] ? fill + cells[column] : cells[column] + fill
+            }
+            return trimmingEnd(padded.joined(separator: "  "))
+        }.joined(separator: "\n")
+    }
+
+    private func startsWithDigit(_ cell: String) -> Bool { cell.first?.isNumber ?? false }
+
+    private func trimmingEnd(_ line: String) -> String {
+        String(line.reversed().drop { $0 == " " }.reversed())
+    }
+}
+
+/// Standard output and standard error, unbuffered, so that their order is the order of the calls.
+enum Terminal {
+    static func write(_ text: String) { write(text, to: .standardOutput) }
+
+    static func writeError(_ text: String) { write(text, to: .standardError) }
+
+    /// True where progress may be drawn: a person watches standard error.
+    static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
+
+    private static func write(_ text: String, to descriptor: FileDescriptor) {
+        do {
+            try descriptor.writeAll((text + "\n").utf8)
+        } catch {
+            // The reader is gone, as in `ringside … | head`: nobody is left to tell.
+            Glibc.exit(1)
+        }
+    }
+}
