@@ -49,15 +49,24 @@ let package = Package(
 
         // Floor 2: one kernel interface each.
         .target(name: "GuestProtocol", swiftSettings: settings),
-        .target(name: "Virtqueue", dependencies: ["CVirtqueue", "LinuxSystem", system], swiftSettings: settings),
-        .target(name: "KernelModule", dependencies: ["CKmod", "LinuxSystem", system], swiftSettings: settings),
+        .target(
+            name: "Virtqueue",
+            dependencies: ["CVirtqueue", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "KernelModule",
+            dependencies: ["CKmod", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
         .target(name: "TargetConfig", dependencies: ["LinuxSystem", system], swiftSettings: settings),
 
         // Floor 3: devices and machines.
         .target(
             name: "VhostSCSI",
             dependencies: [
-                "CLinux", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "Virtqueue", histogram, system,
+                "CLinux", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "Virtqueue", histogram,
+                system,
             ],
             swiftSettings: settings
         ),
@@ -76,23 +85,45 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "KernelModule", "LinuxSystem", "OptionParsing", "TargetConfig", "TestVM", "VhostSCSI", arguments, system,
+                "KernelModule", "LinuxSystem", "OptionParsing", "TargetConfig", "TestVM", "VhostSCSI",
+                arguments, system,
             ],
             swiftSettings: settings
         ),
 
-        .target(name: "TestSupport", dependencies: ["CVirtqueue"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["CVirtqueue"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "CVirtqueueTests",
             dependencies: ["CVirtqueue", "CVirtioSCSI", "TestSupport", "Virtqueue"],
             swiftSettings: settings
         ),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", system], swiftSettings: settings),
+        .testTarget(
+            name: "LinuxSystemTests",
+            dependencies: ["LinuxSystem", system],
+            swiftSettings: settings
+        ),
         .testTarget(name: "OptionParsingTests", dependencies: ["OptionParsing"], swiftSettings: settings),
         .testTarget(name: "GuestProtocolTests", dependencies: ["GuestProtocol"], swiftSettings: settings),
-        .testTarget(name: "KernelModuleTests", dependencies: ["KernelModule", system], swiftSettings: settings),
-        .testTarget(name: "TargetConfigTests", dependencies: ["TargetConfig", "LinuxSystem", system], swiftSettings: settings),
-        .testTarget(name: "VhostSCSITests", dependencies: ["VhostSCSI", "LinuxSystem", system], swiftSettings: settings),
+        .testTarget(
+            name: "KernelModuleTests",
+            dependencies: ["KernelModule", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TargetConfigTests",
+            dependencies: ["TargetConfig", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "VhostSCSITests",
+            dependencies: ["VhostSCSI", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",

@@ -21,7 +21,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* Glibc has no wrapper for this system call. */
+static inline int ringside_finit_module(int fd, const char *parameters)
+{
+	return (int)syscall(SYS_finit_module, fd, parameters, 0);
+}
+
 /* Declared only under _GNU_SOURCE. */
+int pipe2(int ends[2], int flags);
 const char *strerrorname_np(int error);
 
 #endif

@@ -20,7 +20,13 @@ public struct OperationError: Error, Equatable, CustomStringConvertible, Sendabl
     /// What the user can do next, where that is known.
     public var hint: String?
 
-    public init(_ operation: String, _ object: String, errno: Errno? = nil, cause: String? = nil, hint: String? = nil) {
+    public init(
+        _ operation: String,
+        _ object: String,
+        errno: Errno? = nil,
+        cause: String? = nil,
+        hint: String? = nil
+    ) {
         self.operation = operation
         self.object = object
         self.errno = errno

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+import GuestProtocol
+import LinuxSystem
+import SystemPackage
+
+/// The first process in a test VM: it makes the machine usable, then runs what the host asks for over one
+/// virtio-serial port until the host says power off or is gone.
+@main
+struct Agent {
+    private let port: Port
+    private let children: FileDescriptor
+    private let kernelLog: KernelLogReader
+    private var sessions: [Session] = []
+    private var configfs = ConfigfsMount()
+
+    static func main() {
+        do {
+            try prepareMachine()
+            var agent = try Agent()
+            try agent.serve()
+        } catch {
+            complain("ringside agent: \(error)")
+        }
+        do {
+            try SystemCalls.powerOff()
+        } catch {
+            complain("ringside agent: cannot power off: \(error)")
+        }
+    }
+
+    private init() throws {
+        port = try Port(waitingFor: "/dev/vport0p1", milliseconds: 10_000)
+        children = try SystemCalls.signalDescriptor(for: SIGCHLD)
+        kernelLog = try KernelLogReader()
+    }
+
+    private mutating func serve() throws {
+        port.send(.hello(release: try kernelRelease()))
+        while true {
+            kernelLog.forward(to: port)
+            try waitForEvents()
+            for index in sessions.indices { sessions[index].move(port.send) }
+            reapChildren()
+            guard try port.receive({ message in try handle(message) }) else { return }
+        }
+    }
+
+    private func waitForEvents() throws {
+        let congested = sessions.contains { $0.pendingInputCount > Session.inputLimit }
+        var interests = sessions.flatMap(\.interests)
+        interests.append(pollfd(fd: children.rawValue, events: Int16(POLLIN), revents: 0))
+        interests.append(pollfd(fd: kernelLog.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
+        if !congested {
+            interests.append(pollfd(fd: port.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
+        }
+        try SystemCalls.poll(&interests, milliseconds: -1)
+    }
+
+    private mutating func handle(_ message: Message) throws {
+        switch message {
+        case .run(let number, let command): start(number, command)
+        case .input(let number, let bytes): update(number) { $0.accept(bytes) }
+        case .signal(let number, let signal): update(number) { kill(-$0.processID, signal) }
+        case .powerOff:
+            kernelLog.forward(to: port)
+            try SystemCalls.powerOff()
+        default: throw MalformedFrame(description: "a message that only a guest sends")
+        }
+    }
+
+    private mutating func start(_ number: UInt16, _ command: GuestCommand) {
+        do {
+            try configfs.mountIfNew()
+            sessions.append(try Session(number: number, command: command, environment: guestEnvironment))
+        } catch {
+            port.send(.failed(session: number, errno: error.rawValue))
+        }
+    }
+
+    private mutating func update(_ number: UInt16, _ body: (inout Session) -> Void) {
+        // A message for a session that has just ended has nothing left to reach.
+        guard let index = sessions.firstIndex(where: { $0.number == number }) else { return }
+        body(&sessions[index])
+    }
+
+    private mutating func reapChildren() {
+        // The queued signals carry nothing that waitpid does not tell; EAGAIN when there is none.
+        _ = Result { try children.readBytes(upTo: 4096) }
+        while let (processID, status) = SystemCalls.reap() {
+            // Orphans that the first process inherits belong to no session.
+            guard let index = sessions.firstIndex(where: { $0.processID == processID }) else { continue }
+            sessions[index].finish(status: status, port.send)
+            sessions.remove(at: index)
+        }
+    }
+}
+
+/// The environment of every command, before what the host adds.
+let guestEnvironment = ["PATH=\(commandPath)", "HOME=/root", "LANG=C.UTF-8"]
+
+/// Where programs are looked up.
+let commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/// Says on the console what no channel can carry.
+func complain(_ text: String) {
+    // Where even the console fails, nothing is left to tell it to.
+    _ = Result { try FileDescriptor.standardError.writeAll((text + "\n").utf8) }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import GuestProtocol
+import LinuxSystem
+import SystemPackage
+
+/// Reads `/dev/kmsg` from the first record on and forwards it as it grows.
+struct KernelLogReader {
+    let descriptor: FileDescriptor
+    /// The longest record that the kernel hands out (`CONSOLE_EXT_LOG_MAX`).
+    private static let recordLimit = 8192
+
+    init() throws {
+        descriptor = try FileDescriptor.open(
+            FilePath("/dev/kmsg"),
+            .readOnly,
+            options: [.closeOnExec, .nonBlocking]
+        )
+    }
+
+    /// Sends every record that has not been sent yet.
+    func forward(to port: Port) {
+        var records: [String] = []
+        while let record = next() {
+            records.append(record)
+            if records.count == 64 {
+                port.send(.kernelLog(records))
+                records = []
+            }
+        }
+        if !records.isEmpty { port.send(.kernelLog(records)) }
+    }
+
+    private func next() -> String? {
+        while true {
+            do {
+                let bytes = try descriptor.readBytes(upTo: Self.recordLimit)
+                // Further lines hold the record's dictionary (SUBSYSTEM=, DEVICE=), which nobody reads here.
+                return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            } catch Errno.brokenPipe {
+                // Records were overwritten before they were read; the next read goes on behind the gap.
+            } catch {
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+
+/// Mounts the kernel's file systems and inserts the modules that the channel to the host needs.
+func prepareMachine() throws {
+    for (type, target) in [
+        ("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run"), ("tmpfs", "/tmp"),
+        ("debugfs", "/sys/kernel/debug"),
+    ] {
+        try mount(type, at: FilePath(target))
+    }
+    // Programs are looked up in the agent's own PATH.
+    try SystemCalls.setEnvironment("PATH", commandPath)
+    for path in try FilePath("/ringside/modules").readText().split(separator: "\n") {
+        try insert(FilePath(String(path)))
+    }
+}
+
+private func mount(_ type: String, at target: FilePath) throws {
+    do {
+        if !target.exists { try target.makeDirectory() }
+        try SystemCalls.mount(type: type, at: target)
+    } catch Errno.resourceBusy {
+        // The kernel has mounted it itself.
+    } catch {
+        throw OperationError("mount", "\(type) at \(target)", errno: error)
+    }
+}
+
+private func insert(_ path: FilePath) throws {
+    let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    try file.closeAfter {
+        do {
+            try SystemCalls.insertModule(file)
+        } catch Errno.fileExists {
+            // Loaded already.
+        } catch {
+            throw OperationError("insert module", path.string, errno: error as? Errno)
+        }
+    }
+}
+
+/// Mounts configfs once each time its module appears, as systemd's sys-kernel-config.mount does on a real host.
+struct ConfigfsMount {
+    private var isMounted = false
+
+    mutating func mountIfNew() throws(Errno) {
+        let directory = FilePath("/sys/kernel/config")
+        let exists = directory.exists
+        defer { isMounted = exists }
+        if exists && !isMounted { try SystemCalls.mount(type: "configfs", at: directory) }
+    }
+}
+
+/// The release of the running kernel, as `uname -r` prints it.
+func kernelRelease() throws -> String {
+    let text = try FilePath("/proc/sys/kernel/osrelease").readText()
+    return String(text.prefix { $0 != "\n" })
+}

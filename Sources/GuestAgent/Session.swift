@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+import GuestProtocol
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// One command that the host asked for: its process and what is still to be moved to and from it.
+struct Session {
+    let number: UInt16
+    let processID: Int32
+    private var input: FileDescriptor?
+    private var output: FileDescriptor?
+    private var errorOutput: FileDescriptor?
+    /// Input that its pipe had no room for yet.
+    private var pendingInput: [UInt8] = []
+    private var inputEnds = false
+
+    /// How much a read takes at once.
+    private static let chunk = 65536
+    /// How much undelivered input makes the agent stop reading from the host.
+    static let inputLimit = 1 << 20
+
+    init(number: UInt16, command: GuestCommand, environment: [String]) throws(Errno) {
+        let child = try ChildProcess.spawn(
+            arguments: command.arguments,
+            environment: environment + command.environment
+        )
+        self.number = number
+        processID = child.processID
+        input = child.input
+        output = child.output
+        errorOutput = child.errorOutput
+        for descriptor in [child.input, child.output, child.errorOutput] {
+            try SystemCalls.setNonBlocking(descriptor)
+        }
+    }
+
+    var pendingInputCount: Int { pendingInput.count }
+
+    /// What to poll for: output always, input only while there is some to write.
+    var interests: [pollfd] {
+        let reads = [output, errorOutput].compactMap { $0 }.map {
+            pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
+        }
+        guard let input, !pendingInput.isEmpty else { return reads }
+        return reads + [pollfd(fd: input.rawValue, events: Int16(POLLOUT), revents: 0)]
+    }
+
+    /// Takes input from the host; no bytes at all mean the end of it.
+    mutating func accept(_ bytes: [UInt8]) {
+        if bytes.isEmpty { inputEnds = true }
+        pendingInput += bytes
+        writeInput()
+    }
+
+    /// Moves what can be moved without waiting, and hands the output on.
+    mutating func move(_ send: (Message) -> Void) {
+        let session = number
+        writeInput()
+        drain(\.output, send) { .output(session: session, $0) }
+        drain(\.errorOutput, send) { .errorOutput(session: session, $0) }
+    }
+
+    /// Takes the last output and closes everything, after the process has ended.
+    mutating func finish(status: Int32, _ send: (Message) -> Void) {
+        move(send)
+        for stream in [\Session.input, \.output, \.errorOutput] { close(stream) }
+        send(.exited(session: number, status: status))
+    }
+
+    private mutating func writeInput() {
+        while let input, !pendingInput.isEmpty {
+            do {
+                let written = try input.writeSome(pendingInput[...])
+                pendingInput.removeFirst(written)
+            } catch Errno.wouldBlock {
+                return
+            } catch {
+                // EPIPE: the command has closed its input, so the rest has no reader.
+                pendingInput = []
+                close(\.input)
+            }
+        }
+        if inputEnds { close(\.input) }
+    }
+
+    private mutating func drain(
+        _ stream: WritableKeyPath<Session, FileDescriptor?>,
+        _ send: (Message) -> Void,
+        _ message: ([UInt8]) -> Message
+    ) {
+        while let descriptor = self[keyPath: stream] {
+            do {
+                let bytes = try descriptor.readBytes(upTo: Self.chunk)
+                if bytes.isEmpty { return close(stream) }
+                send(message(bytes))
+            } catch Errno.wouldBlock {
+                return
+            } catch {
+                close(stream)
+            }
+        }
+    }
+
+    private mutating func close(_ stream: WritableKeyPath<Session, FileDescriptor?>) {
+        guard let descriptor = self[keyPath: stream] else { return }
+        self[keyPath: stream] = nil
+        _ = Glibc.close(descriptor.rawValue)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+
+/// A frame that no agent and no host of this protocol sends.
+public struct MalformedFrame: Error, Equatable, CustomStringConvertible, Sendable {
+    /// What is wrong with it.
+    public let description: String
+
+    public init(description: String) { self.description = description }
+}
+
+/// Cuts a byte stream into messages.
+///
+/// Feed it what a read returned with ``append(_:)``, then call ``next()`` until it returns `nil`. After an error the
+/// stream has lost its frames and cannot be read on.
+public struct MessageDecoder: Sendable {
+    private var buffer: [UInt8] = []
+    private var start = 0
+
+    public init() {}
+
+    /// Bytes that were appended and not yet handed out as messages.
+    public var pendingByteCount: Int { buffer.count - start }
+
+    public mutating func append(_ bytes: some Sequence<UInt8>) {
+        buffer.removeSubrange(..<start)
+        start = 0
+        buffer.append(contentsOf: bytes)
+    }
+
+    /// The next whole message, or `nil` when more bytes are needed.
+    public mutating func next() throws(MalformedFrame) -> Message? {
+        guard pendingByteCount >= Message.headerSize else { return nil }
+        let length = Int(integer(UInt32.self, in: buffer, at: start))
+        guard length <= Message.maximumPayload else {
+            throw MalformedFrame(
+                description: "a frame of \(length) bytes, more than \(Message.maximumPayload)"
+            )
+        }
+        guard let kind = Message.Kind(rawValue: buffer[start + 4]) else {
+            throw MalformedFrame(description: "a frame of unknown kind \(buffer[start + 4])")
+        }
+        let end = start + Message.headerSize + length
+        guard end <= buffer.count else { return nil }
+        let session = integer(UInt16.self, in: buffer, at: start + 6)
+        let payload = Array(buffer[(start + Message.headerSize)..<end])
+        start = end
+        return try message(kind, session: session, payload: payload)
+    }
+
+    private func message(
+        _ kind: Message.Kind,
+        session: UInt16,
+        payload: [UInt8]
+    ) throws(MalformedFrame) -> Message {
+        switch kind {
+        case .run: .run(session: session, try command(payload))
+        case .input: .input(session: session, payload)
+        case .signal: .signal(session: session, number: try number(payload))
+        case .powerOff: .powerOff
+        case .hello: .hello(release: String(decoding: payload, as: UTF8.self))
+        case .output: .output(session: session, payload)
+        case .errorOutput: .errorOutput(session: session, payload)
+        case .exited: .exited(session: session, status: try number(payload))
+        case .failed: .failed(session: session, errno: try number(payload))
+        case .kernelLog: .kernelLog(strings(payload[...]))
+        }
+    }
+
+    private func command(_ payload: [UInt8]) throws(MalformedFrame) -> GuestCommand {
+        guard payload.count >= 4 else {
+            throw MalformedFrame(description: "a run frame of \(payload.count) bytes")
+        }
+        let all = strings(payload[4...])
+        let count = Int(integer(UInt32.self, in: payload, at: 0))
+        guard (1...max(1, all.count)).contains(count), !all.isEmpty else {
+            throw MalformedFrame(
+                description: "a run frame that counts \(count) of \(all.count) strings as arguments"
+            )
+        }
+        return GuestCommand(arguments: Array(all[..<count]), environment: Array(all[count...]))
+    }
+
+    private func number(_ payload: [UInt8]) throws(MalformedFrame) -> Int32 {
+        guard payload.count == 4 else {
+            throw MalformedFrame(description: "a number of \(payload.count) bytes instead of 4")
+        }
+        return integer(Int32.self, in: payload, at: 0)
+    }
+}
+
+/// The little-endian integer at `offset`, which the caller has checked.
+private func integer<Value: FixedWidthInteger>(_: Value.Type, in bytes: [UInt8], at offset: Int) -> Value {
+    (0..<Value.bitWidth / 8).reduce(0) { $0 | Value(truncatingIfNeeded: bytes[offset + $1]) << ($1 * 8) }
+}
+
+/// The strings of a payload in which each ends in a NUL byte.
+private func strings(_ payload: ArraySlice<UInt8>) -> [String] {
+    payload.split(separator: 0, omittingEmptySubsequences: false).dropLast().map {
+        String(decoding: $0, as: UTF8.self)
+    }
+}

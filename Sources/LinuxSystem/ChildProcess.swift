@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A child process and the parent's ends of its three standard streams, all non-blocking and close-on-exec.
+///
+/// It leads a session and a process group of its own. Whoever spawned it closes the descriptors and reaps it.
+public struct ChildProcess: Sendable {
+    public var processID: Int32
+    /// Written to reach its standard input.
+    public var input: FileDescriptor
+    /// Read to get its standard output.
+    public var output: FileDescriptor
+    /// Read to get its standard error.
+    public var errorOutput: FileDescriptor
+
+    /// Starts a program; the corresponding C function is `posix_spawnp`.
+    ///
+    /// - Parameters:
+    ///   - arguments: the program, looked up in the caller's `PATH` unless it holds a slash, and its arguments.
+    ///   - environment: `NAME=value` strings, the whole environment.
+    /// - Throws: what `pipe2` or `posix_spawnp` gives, `ENOENT` for a program that is not there.
+    public static func spawn(arguments: [String], environment: [String]) throws(Errno) -> ChildProcess {
+        let input = try Pipe()
+        let output = try input.closedOnFailure(Pipe.init)
+        let error = try input.closedOnFailure { () throws(Errno) in try output.closedOnFailure(Pipe.init) }
+        var child: pid_t = 0
+        let result = unsafe withSpawnActions(standardStreams: [input.reader, output.writer, error.writer]) {
+            actions,
+            attributes in
+            // The C strings live as long as the call; posix_spawn copies what it keeps.
+            unsafe withCStrings(arguments) { arguments in
+                unsafe withCStrings(environment) { environment in
+                    unsafe posix_spawnp(&child, arguments[0]!, actions, attributes, arguments, environment)
+                }
+            }
+        }
+        close([input.reader, output.writer, error.writer])
+        if result != 0 {
+            close([input.writer, output.reader, error.reader])
+            throw Errno(rawValue: result)
+        }
+        return ChildProcess(
+            processID: child,
+            input: input.writer,
+            output: output.reader,
+            errorOutput: error.reader
+        )
+    }
+}
+
+/// Both ends of a pipe, close-on-exec; the parent's reads and writes do not block.
+private struct Pipe {
+    let reader: FileDescriptor
+    let writer: FileDescriptor
+
+    init() throws(Errno) {
+        var ends: (CInt, CInt) = (-1, -1)
+        // pipe2 fills an array of two ints, which is what this pair is.
+        let result = unsafe withUnsafeMutablePointer(to: &ends) { pair in
+            unsafe pair.withMemoryRebound(to: CInt.self, capacity: 2) { unsafe pipe2($0, O_CLOEXEC) }
+        }
+        if result != 0 { throw Errno(rawValue: Glibc.errno) }
+        reader = FileDescriptor(rawValue: ends.0)
+        writer = FileDescriptor(rawValue: ends.1)
+    }
+
+    func closedOnFailure(_ body: () throws(Errno) -> Pipe) throws(Errno) -> Pipe {
+        do {
+            return try body()
+        } catch {
+            LinuxSystem.close([reader, writer])
+            throw error
+        }
+    }
+}
+
+/// Closes descriptors that hold nothing unwritten, so that no error can matter.
+private func close(_ descriptors: [FileDescriptor]) {
+    for descriptor in descriptors { _ = Glibc.close(descriptor.rawValue) }
+}
+
+/// Calls `body` with file actions that make three descriptors the standard streams, and attributes for a session of
+/// its own with no signal blocked.
+private func withSpawnActions(
+    standardStreams: [FileDescriptor],
+    _ body: (UnsafePointer<posix_spawn_file_actions_t>, UnsafePointer<posix_spawnattr_t>) -> CInt
+) -> CInt {
+    // Initialised and destroyed here, as the C interface demands.
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    for (number, descriptor) in standardStreams.enumerated() {
+        unsafe posix_spawn_file_actions_adddup2(&actions, descriptor.rawValue, CInt(number))
+    }
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var noSignals = sigset_t()
+    unsafe sigemptyset(&noSignals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+    // Glibc's POSIX_SPAWN_SETSID, which its header hides without _GNU_SOURCE.
+    let newSession: Int16 = 0x80
+    unsafe posix_spawnattr_setflags(&attributes, newSession | Int16(POSIX_SPAWN_SETSIGMASK))
+    return unsafe body(&actions, &attributes)
+}
+
+/// Calls `body` with a NULL-terminated array of C strings.
+private func withCStrings<Result>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    // strdup'ed and freed here; the array is alive during the call.
+    let pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
+    defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+}
