@@ -56,7 +56,7 @@ public import SystemPackage
 
     private static func makeContext(directory: FilePath?, configPaths: [FilePath]) -> OpaquePointer? {
         let strings = unsafe configPaths.map { unsafe strdup($0.string) }
-        defer { for unsafestring in unsafe strings { unsafe free(string) } }
+        defer { unsafe strings.forEach { unsafe free($0) } }
         let list = unsafe strings.map { unsafe UnsafePointer($0) } + [nil]
         // kmod_new copies the directory and reads the configuration before it returns.
         guard let directory else { return unsafe kmod_new(nil, list) }

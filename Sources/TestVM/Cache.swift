@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+public import SystemPackage
+
+/// Files that are expensive to make, kept under a name that is the digest of what they were made from.
+public struct Cache: Sendable {
+    /// Where the files are.
+    public var directory: FilePath
+
+    /// `$XDG_CACHE_HOME/ringside`, or `~/.cache/ringside`.
+    public init() {
+        let base = SystemCalls.environmentValue("XDG_CACHE_HOME").map { FilePath($0) }
+        let home = FilePath(SystemCalls.environmentValue("HOME") ?? "/root")
+        directory = (base ?? home.appending(".cache")).appending("ringside")
+    }
+
+    public init(directory: FilePath) { self.directory = directory }
+
+    /// A file of this kind and digest, made by `make` at the path that it is given when there is none yet.
+    ///
+    /// - Returns: its path, and whether it had to be made.
+    func file(_ kind: String, digest: String, make: (FilePath) async throws -> Void) async throws -> (FilePath, isNew: Bool) {
+        let path = directory.appending("\(kind)-\(digest.prefix(32))")
+        if path.exists { return (path, false) }
+        try directory.makeDirectories()
+        let unfinished = FilePath("\(path).\(SystemCalls.processID)")
+        do {
+            try await make(unfinished)
+            try unfinished.rename(to: path)
+        } catch {
+            if unfinished.exists { try unfinished.removeTree() }
+            throw error
+        }
+        return (path, true)
+    }
+
+    /// The SHA-256 of each file, in hexadecimal.
+    static func digests(of files: [FilePath]) async throws -> [String] {
+        if files.isEmpty { return [] }
+        // A name with a backslash or a newline makes sha256sum put a backslash first, which --zero prevents.
+        let output = try await HostTool.sha256sum.run(["--zero", "--"] + files.map(\.string))
+        return output.split(separator: "\0").map { String($0.prefix(64)) }
+    }
+
+    /// The SHA-256 of a text, in hexadecimal.
+    static func digest(of text: String) async throws -> String {
+        String(try await HostTool.sha256sum.run([], input: text).prefix(64))
+    }
+}

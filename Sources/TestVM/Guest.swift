@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+import GuestProtocol
+import LinuxSystem
+import Subprocess
+import Synchronization
+import SystemPackage
+
+/// A running test VM, seen through its agent.
+public final class Guest: Sendable {
+    /// A command's standard streams, as they come.
+    public enum Stream: Sendable { case output, error }
+
+    private struct State {
+        var sessions: [UInt16: AsyncStream<Message>.Continuation] = [:]
+        var nextSession: UInt16 = 1
+        var release: String?
+        var log = KernelLog()
+        var bootRecordCount = 0
+        /// Set when the channel has ended: no message comes any more.
+        var isGone = false
+        var greeting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let writer: StandardInputWriter
+
+    init(writer: StandardInputWriter) { self.writer = writer }
+
+    /// What `uname -r` prints in the guest, once the agent has said hello.
+    public var release: String? { state.withLock { $0.release } }
+
+    /// The whole kernel log so far.
+    public var kernelLog: KernelLog { state.withLock { $0.log } }
+
+    /// The kernel log since the machine was ready.
+    public var kernelLogSinceBoot: KernelLog {
+        state.withLock { KernelLog(Array($0.log.records.dropFirst($0.bootRecordCount))) }
+    }
+
+    /// Runs one command to its end.
+    ///
+    /// - Parameters:
+    ///   - arguments: the program, looked up in the guest's `PATH`, and its arguments.
+    ///   - environment: `NAME=value` strings that are added to the guest's own.
+    ///   - input: what the command reads from its standard input.
+    ///   - receive: takes the command's output as it comes.
+    /// - Returns: its exit code, or 128 and the number of the signal that ended it.
+    public func execute(
+        _ arguments: [String],
+        environment: [String] = [],
+        input: [UInt8] = [],
+        receive: (Stream, [UInt8]) throws -> Void = { _, _ in }
+    ) async throws -> Int32 {
+        let (number, messages) = try open(command: arguments)
+        defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
+        try await send(.run(session: number, GuestCommand(arguments: arguments, environment: environment)))
+        for start in stride(from: 0, to: input.count, by: Message.maximumPayload) {
+            let end = min(start + Message.maximumPayload, input.count)
+            try await send(.input(session: number, Array(input[start..<end])))
+        }
+        try await send(.input(session: number, []))
+        for await message in messages {
+            switch message {
+            case .output(_, let bytes): try receive(.output, bytes)
+            case .errorOutput(_, let bytes): try receive(.error, bytes)
+            case .exited(_, let status): return status
+            case .failed(_, let errno): throw startFailure(arguments, Errno(rawValue: errno))
+            default: break
+            }
+        }
+        try Task.checkCancellation()
+        throw OperationError("run", "\(arguments.joined(separator: " ")) in the VM", cause: "the machine stopped before the command ended")
+    }
+
+    /// Sends a signal to every command that is running.
+    public func signalAll(_ number: Int32) async throws {
+        for session in state.withLock({ Array($0.sessions.keys) }) {
+            try await send(.signal(session: session, number: number))
+        }
+    }
+
+    private func startFailure(_ arguments: [String], _ errno: Errno) -> OperationError {
+        let hint = errno == .noSuchFileOrDirectory ? "the VM holds only what was packed into it" : nil
+        return OperationError("start", "\(arguments.first ?? "") in the VM", errno: errno, hint: hint)
+    }
+
+    private func open(command: [String]) throws -> (UInt16, AsyncStream<Message>) {
+        let (messages, continuation) = AsyncStream.makeStream(of: Message.self)
+        let number = try state.withLock { state throws(OperationError) in
+            if state.isGone {
+                throw OperationError("run", command.joined(separator: " "), cause: "the machine has stopped")
+            }
+            state.nextSession += 1
+            state.sessions[state.nextSession] = continuation
+            return state.nextSession
+        }
+        return (number, messages)
+    }
+
+    func powerOff() async throws { try await send(.powerOff) }
+
+    private func send(_ message: Message) async throws {
+        do {
+            _ = try await writer.write(message.encoded())
+        } catch {
+            throw OperationError("send to", "the VM", cause: "the machine has stopped")
+        }
+    }
+
+    /// Waits until the agent has said hello or the machine has stopped.
+    func waitUntilReady() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isDecided = state.withLock { state in
+                if state.release != nil || state.isGone { return true }
+                state.greeting = continuation
+                return false
+            }
+            if isDecided { continuation.resume() }
+        }
+    }
+
+    /// Deals out what the agent sends until the channel ends.
+    func receive(_ stream: SubprocessOutputSequence) async throws {
+        defer { finish() }
+        var decoder = MessageDecoder()
+        for try await buffer in stream {
+            decoder.append(unsafe buffer.withUnsafeBytes { unsafe Array($0) })
+            while let message = try decoder.next() { deal(message) }
+        }
+    }
+
+    private func deal(_ message: Message) {
+        switch message {
+        case .hello(let release):
+            let greeting = state.withLock { state in
+                state.release = release
+                state.bootRecordCount = state.log.records.count
+                return state.greeting.take()
+            }
+            greeting?.resume()
+        case .kernelLog(let records):
+            state.withLock { $0.log.records += records.compactMap(KernelLogRecord.init) }
+        case .output(let session, _), .errorOutput(let session, _): deal(message, to: session)
+        case .exited(let session, _), .failed(let session, _):
+            deal(message, to: session)
+            state.withLock { $0.sessions[session] }?.finish()
+        case .run, .input, .signal, .powerOff: break
+        }
+    }
+
+    private func deal(_ message: Message, to session: UInt16) {
+        state.withLock { $0.sessions[session] }?.yield(message)
+    }
+
+    private func finish() {
+        let (sessions, greeting) = state.withLock { state in
+            state.isGone = true
+            return (Array(state.sessions.values), state.greeting.take())
+        }
+        for session in sessions { session.finish() }
+        greeting?.resume()
+    }
+}

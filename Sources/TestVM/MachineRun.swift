@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import Subprocess
+public import SystemPackage
+
+/// What is left of a test VM after it has stopped.
+public struct MachineReport<Value: Sendable>: Sendable {
+    /// What the body returned.
+    public var value: Value
+    /// The kernel's log from the first record on.
+    public var kernelLog: KernelLog
+    /// The log since the machine was ready to run commands.
+    public var kernelLogSinceBoot: KernelLog
+    /// How long the machine took from its start until it was ready.
+    public var bootTime: Duration
+    /// How long it took from the body's end until it was off.
+    public var powerOffTime: Duration
+}
+
+extension Machine {
+    /// Boots the machine, lets `body` use it, and switches it off.
+    ///
+    /// A machine that does not boot, dies or outlives its deadline is an error; the error names the directory where
+    /// its console output and its kernel log are kept. No emulator is left behind in any case.
+    ///
+    /// - Parameters:
+    ///   - deadline: how long everything may take, from the start until the machine is off.
+    ///   - body: runs commands in the guest.
+    public func run<Value: Sendable>(
+        deadline: Duration,
+        body: @Sendable @escaping (Guest) async throws -> Value
+    ) async throws -> MachineReport<Value> {
+        let directory: FilePath
+        do throws(Errno) {
+            directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-vm")
+        } catch {
+            throw OperationError("make", "the VM's log directory", errno: error)
+        }
+        let console = directory.appending("console.log")
+        // QEMU dies with the thread that starts it, which lives as long as this process.
+        let arguments = ["--pdeathsig", "KILL", "--"] + commandLine + ["-chardev", "file,id=console,path=\(console)"]
+        var emulator = PlatformOptions()
+        emulator.createSession = true
+        let outcome = try await Subprocess.run(
+            .path(try HostTool(name: "setpriv", package: "util-linux").locate()),
+            arguments: Arguments(arguments),
+            platformOptions: emulator,
+            input: .inputWriter,
+            output: .sequence,
+            error: .string(limit: 1 << 16)
+        ) { execution in
+            let guest = Guest(writer: execution.standardInputWriter)
+            let result = await supervise(guest, execution.standardOutput, deadline: deadline, body)
+            // Already off unless something failed; then nothing of it is worth keeping.
+            _ = Result { try execution.send(signal: .kill) }
+            return (guest, result)
+        }
+        let (guest, result) = outcome.closureResult
+        let post = PostMortem(directory: directory, console: console, guest: guest, emulatorWords: outcome.standardError)
+        do {
+            let report = try result.get()
+            try directory.removeTree()
+            return report
+        } catch {
+            throw try post.explain(error, release: kernel.release)
+        }
+    }
+
+    private func supervise<Value: Sendable>(
+        _ guest: Guest,
+        _ stream: SubprocessOutputSequence,
+        deadline: Duration,
+        _ body: @Sendable @escaping (Guest) async throws -> Value
+    ) async -> Result<MachineReport<Value>, any Error> {
+        await withTaskGroup(of: Result<MachineReport<Value>, any Error>?.self) { group in
+            group.addTask { await result { try await use(guest, stream, body) } }
+            group.addTask {
+                // Cancelled as soon as the machine is off.
+                guard (try? await Task.sleep(for: deadline)) != nil else { return nil }
+                return .failure(DeadlinePassed(deadline: deadline))
+            }
+            defer { group.cancelAll() }
+            for await outcome in group { if let outcome { return outcome } }
+            return .failure(CancellationError())
+        }
+    }
+
+    private func use<Value: Sendable>(
+        _ guest: Guest,
+        _ stream: SubprocessOutputSequence,
+        _ body: @Sendable @escaping (Guest) async throws -> Value
+    ) async throws -> MachineReport<Value> {
+        let clock = ContinuousClock()
+        let start = clock.now
+        async let channel: Void = guest.receive(stream)
+        await guest.waitUntilReady()
+        guard guest.release != nil else { throw NotReady() }
+        let ready = clock.now
+        let value = try await body(guest)
+        let end = clock.now
+        try await guest.powerOff()
+        try await channel
+        return MachineReport(
+            value: value,
+            kernelLog: guest.kernelLog,
+            kernelLogSinceBoot: guest.kernelLogSinceBoot,
+            bootTime: start.duration(to: ready),
+            powerOffTime: end.duration(to: clock.now)
+        )
+    }
+}
+
+private func result<Value>(_ body: () async throws -> Value) async -> Result<Value, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+}
