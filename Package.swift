@@ -111,7 +111,7 @@ let package = Package(
         .testTarget(name: "GuestProtocolTests", dependencies: ["GuestProtocol"], swiftSettings: settings),
         .testTarget(
             name: "KernelModuleTests",
-            dependencies: ["KernelModule", system],
+            dependencies: ["KernelModule", "LinuxSystem", system],
             swiftSettings: settings
         ),
         .testTarget(
