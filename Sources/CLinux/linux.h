@@ -27,6 +27,27 @@ static inline int ringside_finit_module(int fd, const char *parameters)
 	return (int)syscall(SYS_finit_module, fd, parameters, 0);
 }
 
+/*
+ * vhost-scsi, in the order of use. GET_ABI_VERSION is an _IOW that reads: the
+ * UAPI has been like that since 3.6.
+ */
+static const unsigned long vhost_set_owner = VHOST_SET_OWNER;
+static const unsigned long vhost_get_features = VHOST_GET_FEATURES;
+static const unsigned long vhost_set_features = VHOST_SET_FEATURES;
+static const unsigned long vhost_set_mem_table = VHOST_SET_MEM_TABLE;
+static const unsigned long vhost_set_vring_num = VHOST_SET_VRING_NUM;
+static const unsigned long vhost_set_vring_base = VHOST_SET_VRING_BASE;
+static const unsigned long vhost_get_vring_base = VHOST_GET_VRING_BASE;
+static const unsigned long vhost_set_vring_addr = VHOST_SET_VRING_ADDR;
+static const unsigned long vhost_set_vring_kick = VHOST_SET_VRING_KICK;
+static const unsigned long vhost_set_vring_call = VHOST_SET_VRING_CALL;
+static const unsigned long vhost_set_vring_err = VHOST_SET_VRING_ERR;
+static const unsigned long vhost_scsi_get_abi_version =
+	VHOST_SCSI_GET_ABI_VERSION;
+static const unsigned long vhost_scsi_set_endpoint = VHOST_SCSI_SET_ENDPOINT;
+static const unsigned long vhost_scsi_clear_endpoint =
+	VHOST_SCSI_CLEAR_ENDPOINT;
+
 /* Declared only under _GNU_SOURCE. */
 int pipe2(int ends[2], int flags);
 const char *strerrorname_np(int error);
