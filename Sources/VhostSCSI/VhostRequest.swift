@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+internal import CLinux
+
+/// One ioctl of the vhost-scsi device: its name, its number and its argument, byte for byte.
+package struct VhostRequest: Equatable, Sendable {
+    /// The ioctls that this module uses; the raw value is the name in `linux/vhost.h`.
+    package enum Name: String, Sendable {
+        case setOwner = "VHOST_SET_OWNER"
+        case getFeatures = "VHOST_GET_FEATURES"
+        case setFeatures = "VHOST_SET_FEATURES"
+        case setMemoryTable = "VHOST_SET_MEM_TABLE"
+        case setRingSize = "VHOST_SET_VRING_NUM"
+        case setRingBase = "VHOST_SET_VRING_BASE"
+        case getRingBase = "VHOST_GET_VRING_BASE"
+        case setRingAddresses = "VHOST_SET_VRING_ADDR"
+        case setRingKick = "VHOST_SET_VRING_KICK"
+        case setRingCall = "VHOST_SET_VRING_CALL"
+        case setRingError = "VHOST_SET_VRING_ERR"
+        case getABIVersion = "VHOST_SCSI_GET_ABI_VERSION"
+        case setEndpoint = "VHOST_SCSI_SET_ENDPOINT"
+        case clearEndpoint = "VHOST_SCSI_CLEAR_ENDPOINT"
+
+        /// The ioctl number.
+        package var number: UInt {
+            switch self {
+            case .setOwner: vhost_set_owner
+            case .getFeatures: vhost_get_features
+            case .setFeatures: vhost_set_features
+            case .setMemoryTable: vhost_set_mem_table
+            case .setRingSize: vhost_set_vring_num
+            case .setRingBase: vhost_set_vring_base
+            case .getRingBase: vhost_get_vring_base
+            case .setRingAddresses: vhost_set_vring_addr
+            case .setRingKick: vhost_set_vring_kick
+            case .setRingCall: vhost_set_vring_call
+            case .setRingError: vhost_set_vring_err
+            case .getABIVersion: vhost_scsi_get_abi_version
+            case .setEndpoint: vhost_scsi_set_endpoint
+            case .clearEndpoint: vhost_scsi_clear_endpoint
+            }
+        }
+    }
+
+    package let name: Name
+    /// The argument before the call, and what the kernel made of it after.
+    package var bytes: [UInt8]
+    /// The argument in words, for a dry run and for messages.
+    package let detail: String
+
+    private init(_ name: Name, _ bytes: [UInt8], _ detail: String = "") {
+        self.name = name
+        self.bytes = bytes
+        self.detail = detail
+    }
+}
+
+extension VhostRequest {
+    package static let setOwner = VhostRequest(.setOwner, [])
+    package static let getFeatures = VhostRequest(.getFeatures, littleEndian(UInt64(0)))
+    package static let getABIVersion = VhostRequest(.getABIVersion, littleEndian(Int32(0)))
+
+    package static func setFeatures(_ features: VhostFeatures) -> VhostRequest {
+        let names = features.names.joined(separator: " ")
+        return VhostRequest(.setFeatures, littleEndian(features.rawValue), names.isEmpty ? "none" : names)
+    }
+
+    /// `struct vhost_memory`: 8 bytes and 32 for each region.
+    package static func setMemoryTable(_ regions: [VhostMemoryRegion]) -> VhostRequest {
+        let header = littleEndian(UInt32(regions.count)) + littleEndian(UInt32(0))
+        let bytes = regions.reduce(header) { bytes, region in
+            bytes + littleEndian(region.guestAddress) + littleEndian(region.byteCount)
+                + littleEndian(region.userAddress) + littleEndian(UInt64(0))
+        }
+        return VhostRequest(.setMemoryTable, bytes, "\(regions.count) region(s)")
+    }
+
+    package static func setRingSize(_ ring: Int, _ size: UInt16) -> VhostRequest {
+        VhostRequest(.setRingSize, state(ring, UInt32(size)), "ring \(ring): \(size) descriptors")
+    }
+
+    package static func setRingBase(_ ring: Int, _ index: UInt16) -> VhostRequest {
+        VhostRequest(.setRingBase, state(ring, UInt32(index)), "ring \(ring): next available \(index)")
+    }
+
+    package static func getRingBase(_ ring: Int) -> VhostRequest {
+        VhostRequest(.getRingBase, state(ring, 0), "ring \(ring)")
+    }
+
+    /// `struct vhost_vring_addr`: user addresses, no flags, no log.
+    package static func setRingAddresses(_ ring: Int, _ addresses: VhostRing) -> VhostRequest {
+        let fields = [addresses.descriptors, addresses.used, addresses.available, 0]
+        let bytes = fields.reduce(state(ring, 0)) { $0 + littleEndian($1) }
+        return VhostRequest(.setRingAddresses, bytes, "ring \(ring)")
+    }
+
+    /// `struct vhost_vring_file` for a kick, call or error eventfd; descriptor -1 takes it away.
+    package static func setRingEvent(_ name: Name, _ ring: Int, _ descriptor: Int32) -> VhostRequest {
+        let detail = descriptor < 0 ? "ring \(ring): none" : "ring \(ring): eventfd"
+        return VhostRequest(name, littleEndian(UInt32(ring)) + littleEndian(descriptor), detail)
+    }
+
+    /// `struct vhost_scsi_target` for `SET_ENDPOINT` and `CLEAR_ENDPOINT`: 232 bytes, the name NUL-terminated.
+    package static func endpoint(_ name: Name, wwpn: String, tpgt: UInt16) -> VhostRequest {
+        let text = Array(wwpn.utf8.prefix(VhostSCSIOptions.maximumNameBytes))
+        let padding = [UInt8](repeating: 0, count: VhostSCSIOptions.maximumNameBytes + 1 - text.count)
+        let version = littleEndian(Int32(0))
+        let bytes = version + text + padding + littleEndian(tpgt) + littleEndian(UInt16(0))
+        return VhostRequest(name, bytes, "\(wwpn) tpgt \(tpgt)")
+    }
+
+    /// The argument as a number of `Number`'s width, for the ioctls that answer one.
+    package func value<Number: FixedWidthInteger>(as: Number.Type) -> Number {
+        bytes.reversed().reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
+    }
+
+    private static func state(_ ring: Int, _ number: UInt32) -> [UInt8] {
+        littleEndian(UInt32(ring)) + littleEndian(number)
+    }
+
+    /// vhost takes the host's byte order, which is little-endian wherever this package builds.
+    private static func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+        (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+    }
+}
+
+extension VhostRequest: CustomStringConvertible {
+    package var description: String {
+        detail.isEmpty ? name.rawValue : "\(name.rawValue) \(detail)"
+    }
+}

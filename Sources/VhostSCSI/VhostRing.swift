@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+
+/// A range of guest memory and where it lies in this process, as `struct vhost_memory_region` has it.
+public struct VhostMemoryRegion: Equatable, Sendable {
+    /// The guest-physical address that descriptors use.
+    public let guestAddress: UInt64
+    /// The size in bytes, more than 0.
+    public let byteCount: UInt64
+    /// The address of the same memory in this process.
+    public let userAddress: UInt64
+
+    public init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt64) {
+        self.guestAddress = guestAddress
+        self.byteCount = byteCount
+        self.userAddress = userAddress
+    }
+}
+
+/// One split ring: its size and the addresses of its three parts in this process.
+public struct VhostRing: Equatable, Sendable {
+    /// The number of descriptors: a power of two, 1 to 32768.
+    public let size: UInt16
+    /// The descriptor table, 16 bytes for each descriptor.
+    public let descriptors: UInt64
+    /// The avail ring, at an even address.
+    public let available: UInt64
+    /// The used ring, at a multiple of 4.
+    public let used: UInt64
+
+    public init(size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) {
+        self.size = size
+        self.descriptors = descriptors
+        self.available = available
+        self.used = used
+    }
+}
