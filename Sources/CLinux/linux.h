@@ -21,6 +21,27 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+static const unsigned long ringside_kvm_create_vm = KVM_CREATE_VM;
+static const unsigned long ringside_kvm_create_vcpu = KVM_CREATE_VCPU;
+static const unsigned long ringside_kvm_get_vcpu_mmap_size =
+	KVM_GET_VCPU_MMAP_SIZE;
+static const unsigned long ringside_kvm_set_user_memory_region =
+	KVM_SET_USER_MEMORY_REGION;
+static const unsigned long ringside_kvm_get_sregs = KVM_GET_SREGS;
+static const unsigned long ringside_kvm_set_sregs = KVM_SET_SREGS;
+static const unsigned long ringside_kvm_set_regs = KVM_SET_REGS;
+static const unsigned long ringside_kvm_run = KVM_RUN;
+
+/* The processor's time stamp counter; 0 where it has none of this kind. */
+static inline unsigned long long ringside_rdtsc(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	return 0;
+#endif
+}
+
 /* Glibc has no wrapper for this system call. */
 static inline int ringside_finit_module(int fd, const char *parameters)
 {
@@ -49,6 +70,7 @@ static const unsigned long vhost_scsi_clear_endpoint =
 	VHOST_SCSI_CLEAR_ENDPOINT;
 
 /* Declared only under _GNU_SOURCE. */
+int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
 const char *strerrorname_np(int error);
 

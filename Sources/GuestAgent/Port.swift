@@ -11,22 +11,31 @@ final class Port {
     /// Set once the host is gone: nothing can be sent any more.
     private var isClosed = false
 
-    /// Opens the port as soon as the driver has made its device node.
+    /// Opens the port as soon as its driver has made it and the host is on its other end.
+    ///
+    /// The device node appears a moment before it can be opened (`ENXIO`), and until the host's end is known to be
+    /// open the port reads as at end of file and polls as hung up.
     init(waitingFor path: FilePath, milliseconds: Int) throws {
-        var waited = 0
-        while !path.exists {
-            guard waited < milliseconds else {
-                throw OperationError(
-                    "open",
-                    path.string,
-                    errno: .noSuchFileOrDirectory,
-                    cause: "no virtio-serial port"
-                )
+        for _ in 0..<milliseconds {
+            do {
+                let port = try FileDescriptor.open(path, .readWrite, options: [.closeOnExec, .nonBlocking])
+                if try Self.hasHost(port) {
+                    descriptor = port
+                    return
+                }
+                try port.close()
+            } catch Errno.noSuchFileOrDirectory, Errno.noSuchAddressOrDevice {
+                // Not there yet.
             }
             usleep(1000)
-            waited += 1
         }
-        descriptor = try FileDescriptor.open(path, .readWrite, options: [.closeOnExec, .nonBlocking])
+        throw OperationError("open", path.string, errno: .timedOut, cause: "no host on a virtio-serial port")
+    }
+
+    private static func hasHost(_ port: FileDescriptor) throws -> Bool {
+        var interest = [pollfd(fd: port.rawValue, events: 0, revents: 0)]
+        try SystemCalls.poll(&interest, milliseconds: 0)
+        return interest[0].revents & Int16(POLLHUP) == 0
     }
 
     /// Sends one message, waiting while the host has no room.

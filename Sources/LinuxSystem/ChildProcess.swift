@@ -22,6 +22,7 @@ public struct ChildProcess: Sendable {
     ///   - environment: `NAME=value` strings, the whole environment.
     /// - Throws: what `pipe2` or `posix_spawnp` gives, `ENOENT` for a program that is not there.
     public static func spawn(arguments: [String], environment: [String]) throws(Errno) -> ChildProcess {
+        guard let program = arguments.first else { throw .invalidArgument }
         let input = try Pipe()
         let output = try input.closedOnFailure(Pipe.init)
         let error = try input.closedOnFailure { () throws(Errno) in try output.closedOnFailure(Pipe.init) }
@@ -32,7 +33,7 @@ public struct ChildProcess: Sendable {
             // The C strings live as long as the call; posix_spawn copies what it keeps.
             unsafe withCStrings(arguments) { arguments in
                 unsafe withCStrings(environment) { environment in
-                    unsafe posix_spawnp(&child, arguments[0]!, actions, attributes, arguments, environment)
+                    unsafe posix_spawnp(&child, program, actions, attributes, arguments, environment)
                 }
             }
         }
@@ -111,8 +112,13 @@ private func withCStrings<Result>(
     _ strings: [String],
     _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
-    // strdup'ed and freed here; the array is alive during the call.
-    let pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
-    defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
-    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    // Allocated, filled and freed here; the array is alive during the call.
+    let array = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
+    for (index, string) in strings.enumerated() { unsafe array[index] = unsafe strdup(string) }
+    unsafe array[strings.count] = nil
+    defer {
+        for index in strings.indices { unsafe free(array[index]) }
+        unsafe array.deallocate()
+    }
+    return unsafe body(array)
 }

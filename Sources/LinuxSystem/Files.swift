@@ -59,4 +59,74 @@ extension FilePath {
 
     /// The whole file as text.
     public func readText() throws -> String { String(decoding: try readAll(), as: UTF8.self) }
+
+    /// The program that a shell would start for `name`, looked for also where the system's own tools are.
+    public static func locate(program name: String) -> FilePath? {
+        if name.contains("/") { return FilePath(name).exists ? FilePath(name) : nil }
+        let path = SystemCalls.environmentValue("PATH") ?? ""
+        let directories =
+            path.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        return directories.lazy.map { FilePath($0).appending(name) }.first { $0.exists }
+    }
+
+    /// The path without links; the corresponding C function is `realpath`.
+    public func resolved() throws(Errno) -> FilePath {
+        guard let path = unsafe realpath(string, nil) else { throw Errno(rawValue: Glibc.errno) }
+        defer { unsafe free(path) }
+        return FilePath(unsafe String(cString: path))
+    }
+
+    /// Makes a directory and those above it that are missing.
+    public func makeDirectories() throws(Errno) {
+        if exists || isEmpty { return }
+        try removingLastComponent().makeDirectories()
+        do {
+            try makeDirectory()
+        } catch Errno.fileExists {
+            // Somebody else was faster.
+        }
+    }
+
+    /// Makes a directory with a new name in the directory for temporary files; the C function is `mkdtemp`.
+    public static func makeTemporaryDirectory(prefix: String) throws(Errno) -> FilePath {
+        let parent = FilePath(SystemCalls.environmentValue("TMPDIR") ?? "/tmp")
+        guard let template = unsafe strdup(parent.appending("\(prefix).XXXXXX").string) else {
+            throw .noMemory
+        }
+        defer { unsafe free(template) }
+        guard unsafe mkdtemp(template) != nil else { throw Errno(rawValue: Glibc.errno) }
+        return FilePath(unsafe String(cString: template))
+    }
+
+    /// Removes a file, or a directory with all that is in it; links are removed, not followed.
+    public func removeTree() throws(Errno) {
+        if unsafe unlink(string) == 0 { return }
+        guard Glibc.errno == EISDIR else { throw Errno(rawValue: Glibc.errno) }
+        for name in try entryNames() { try appending(name).removeTree() }
+        if unsafe rmdir(string) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// Gives a file another name in the same file system, over any that has it; the C function is `rename`.
+    public func rename(to other: FilePath) throws(Errno) {
+        if unsafe Glibc.rename(string, other.string) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// Makes a symbolic link here that leads to `target`; the C function is `symlink`.
+    public func makeSymbolicLink(to target: String) throws(Errno) {
+        if unsafe symlink(target, string) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// Writes a whole file, made with `permissions` where it is new.
+    public func write(
+        _ bytes: some Sequence<UInt8>,
+        permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+    ) throws {
+        let file = try FileDescriptor.open(
+            self,
+            .writeOnly,
+            options: [.create, .truncate, .closeOnExec],
+            permissions: permissions
+        )
+        try file.closeAfter { _ = try file.writeAll(bytes) }
+    }
 }

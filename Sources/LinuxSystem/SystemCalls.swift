@@ -19,6 +19,16 @@ public enum SystemCalls {
         try result(unsafe ringside_finit_module(file.rawValue, parameters))
     }
 
+    /// The number of this process; the corresponding C function is `getpid`.
+    public static var processID: Int32 { getpid() }
+
+    /// A variable of this process's environment; the corresponding C function is `getenv`.
+    public static func environmentValue(_ name: String) -> String? {
+        // Copied at once; only GuestAgent changes the environment, before its first thread.
+        guard let value = unsafe getenv(name) else { return nil }
+        return unsafe String(cString: value)
+    }
+
     /// Sets a variable of this process's environment, before any other thread runs; the C function is `setenv`.
     public static func setEnvironment(_ name: String, _ value: String) throws(Errno) {
         try result(unsafe setenv(name, value, 1))

@@ -20,9 +20,20 @@ public enum Acceleration: Equatable, Sendable {
         do {
             let time = try ProbeMachine(device: device).run()
             if time <= limit { return .kvm(probe: time) }
-            return .tcg(reason: "\(device) is an emulator: its probe took \(time.milliseconds) ms, at most \(limit.milliseconds) are of use")
+            return .tcg(
+                reason:
+                    "\(device) is an emulator: its probe took \(time.milliseconds) ms, at most \(limit.milliseconds) are of use"
+            )
         } catch {
             return .tcg(reason: "\(error)")
+        }
+    }
+
+    /// `kvm` or `tcg`.
+    public var name: String {
+        switch self {
+        case .kvm: "kvm"
+        case .tcg: "tcg"
         }
     }
 
@@ -32,7 +43,9 @@ public enum Acceleration: Equatable, Sendable {
 
 extension Duration {
     /// Whole milliseconds, rounded down.
-    package var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+    public var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
 }
 
 /// A virtual machine of one page and one processor, made of bare KVM ioctls (`Documentation/virt/kvm/api.rst`).
@@ -59,7 +72,7 @@ private struct ProbeMachine: ~Copyable {
     func run() throws(OperationError) -> Duration {
         let machine = try control(kvm, ringside_kvm_create_vm, 0)
         defer { _ = Glibc.close(machine) }
-        let page = try map(-1, length: 4096, flags: MAP_SHARED | MAP_ANONYMOUS)
+        let page = try unsafe map(-1, length: 4096, flags: MAP_SHARED | MAP_ANONYMOUS)
         defer { unsafe munmap(page, 4096) }
         unsafe page.copyMemory(from: Self.code, byteCount: Self.code.count)
         // The page stays mapped until the machine is closed.
@@ -74,11 +87,13 @@ private struct ProbeMachine: ~Copyable {
         let processor = try control(FileDescriptor(rawValue: machine), ringside_kvm_create_vcpu, 0)
         defer { _ = Glibc.close(processor) }
         let length = Int(try control(kvm, ringside_kvm_get_vcpu_mmap_size, 0))
-        let state = try map(processor, length: length, flags: MAP_SHARED)
+        let state = try unsafe map(processor, length: length, flags: MAP_SHARED)
         defer { unsafe munmap(state, length) }
         var best = Duration.seconds(1)
         // Again only where the first run may have been unlucky, so that hopeless hosts lose no more time.
-        for _ in 0..<3 where best > Acceleration.limit { best = min(best, try loop(processor, state: state)) }
+        for _ in 0..<3 where best > Acceleration.limit {
+            best = min(best, try unsafe loop(processor, state: state))
+        }
         return best
     }
 
@@ -99,18 +114,25 @@ private struct ProbeMachine: ~Copyable {
         // struct kvm_run: exit_reason is the 32-bit word at offset 8.
         let reason = unsafe state.load(fromByteOffset: 8, as: UInt32.self)
         guard reason == UInt32(KVM_EXIT_HLT) else {
-            throw OperationError("probe", device.string, cause: "its guest stopped for reason \(reason), not at its end")
+            throw OperationError(
+                "probe",
+                device.string,
+                cause: "its guest stopped for reason \(reason), not at its end"
+            )
         }
         return time
     }
 
-    private func map(_ file: CInt, length: Int, flags: CInt) throws(OperationError) -> UnsafeMutableRawPointer {
+    private func map(_ file: CInt, length: Int, flags: CInt) throws(OperationError) -> UnsafeMutableRawPointer
+    {
         let address = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, file, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else { throw failure() }
         return unsafe address
     }
 
-    private func control(_ file: FileDescriptor, _ request: UInt, _ argument: CInt) throws(OperationError) -> CInt {
+    private func control(_ file: FileDescriptor, _ request: UInt, _ argument: CInt) throws(OperationError)
+        -> CInt
+    {
         try check(ioctl(file.rawValue, request, argument))
     }
 

@@ -19,7 +19,9 @@ public struct Cache: Sendable {
     /// A file of this kind and digest, made by `make` at the path that it is given when there is none yet.
     ///
     /// - Returns: its path, and whether it had to be made.
-    func file(_ kind: String, digest: String, make: (FilePath) async throws -> Void) async throws -> (FilePath, isNew: Bool) {
+    func file(_ kind: String, digest: String, make: (FilePath) async throws -> Void) async throws -> (
+        FilePath, isNew: Bool
+    ) {
         let path = directory.appending("\(kind)-\(digest.prefix(32))")
         if path.exists { return (path, false) }
         try directory.makeDirectories()

@@ -42,23 +42,25 @@ public final class Guest: Sendable {
     /// - Parameters:
     ///   - arguments: the program, looked up in the guest's `PATH`, and its arguments.
     ///   - environment: `NAME=value` strings that are added to the guest's own.
-    ///   - input: what the command reads from its standard input.
+    ///   - input: what the command reads from its standard input, as it comes; nothing when `nil`.
     ///   - receive: takes the command's output as it comes.
     /// - Returns: its exit code, or 128 and the number of the signal that ended it.
     public func execute(
         _ arguments: [String],
         environment: [String] = [],
-        input: [UInt8] = [],
+        input: AsyncStream<[UInt8]>? = nil,
         receive: (Stream, [UInt8]) throws -> Void = { _, _ in }
     ) async throws -> Int32 {
         let (number, messages) = try open(command: arguments)
         defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
         try await send(.run(session: number, GuestCommand(arguments: arguments, environment: environment)))
-        for start in stride(from: 0, to: input.count, by: Message.maximumPayload) {
-            let end = min(start + Message.maximumPayload, input.count)
-            try await send(.input(session: number, Array(input[start..<end])))
+        let feeder = Task {
+            for await bytes in input ?? AsyncStream(unfolding: { nil }) where !bytes.isEmpty {
+                try await send(.input(session: number, bytes))
+            }
+            try await send(.input(session: number, []))
         }
-        try await send(.input(session: number, []))
+        defer { feeder.cancel() }
         for await message in messages {
             switch message {
             case .output(_, let bytes): try receive(.output, bytes)
@@ -69,7 +71,11 @@ public final class Guest: Sendable {
             }
         }
         try Task.checkCancellation()
-        throw OperationError("run", "\(arguments.joined(separator: " ")) in the VM", cause: "the machine stopped before the command ended")
+        throw OperationError(
+            "run",
+            "\(arguments.joined(separator: " ")) in the VM",
+            cause: "the machine stopped before the command ended"
+        )
     }
 
     /// Sends a signal to every command that is running.

@@ -34,7 +34,8 @@ struct HostTool {
     /// - Returns: its standard output.
     /// - Throws: an error that holds its last words when it is not there or does not end with 0.
     @discardableResult
-    func run(_ arguments: [String], input: String = "", in directory: FilePath? = nil) async throws -> String {
+    func run(_ arguments: [String], input: String = "", in directory: FilePath? = nil) async throws -> String
+    {
         let result = try await Subprocess.run(
             .path(try locate()),
             arguments: Arguments(arguments),

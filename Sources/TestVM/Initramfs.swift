@@ -14,6 +14,8 @@ struct Initramfs {
         "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
         "etc/group": "root:x:0:\n",
         "root/.keep": "",
+        // Where the target core keeps its state; it complains at each load when it is missing.
+        "etc/target/.keep": "",
         "usr/sbin/.keep": "",
         "usr/lib64/.keep": "",
     ]
@@ -45,9 +47,11 @@ struct Initramfs {
     func archive(cache: Cache) async throws -> (FilePath, isNew: Bool) {
         let names = files.keys.sorted()
         let digests = try await Cache.digests(of: names.map { files[$0, default: ""] })
-        let listing = zip(names, digests).map { "\($0) \($1)" } + links.sorted { $0 < $1 }.map { "\($0) -> \($1)" }
+        let listing =
+            zip(names, digests).map { "\($0) \($1)" } + links.sorted { $0 < $1 }.map { "\($0) -> \($1)" }
             + texts.sorted { $0 < $1 }.map { "\($0): \($1)" } + [release]
-        return try await cache.file("initramfs", digest: Cache.digest(of: listing.joined(separator: "\n"))) { path in
+        return try await cache.file("initramfs", digest: Cache.digest(of: listing.joined(separator: "\n"))) {
+            path in
             try await pack(to: path)
         }
     }
@@ -93,8 +97,10 @@ struct Initramfs {
     private mutating func place(_ module: ResolvedModule, of kernel: KernelImage) throws -> String {
         let directory = try kernel.modules.resolved()
         let file = try module.path.resolved()
-        let name = file.starts(with: directory)
-            ? String(file.string.dropFirst(directory.string.count + 1)) : "updates/\(file.lastComponent?.string ?? "")"
+        let name =
+            file.starts(with: directory)
+            ? String(file.string.dropFirst(directory.string.count + 1))
+            : "updates/\(file.lastComponent?.string ?? "")"
         files["\(moduleDirectory)/\(name)"] = file
         return "\(moduleDirectory)/\(name)"
     }
@@ -103,10 +109,14 @@ struct Initramfs {
         let stage = FilePath("\(archive).tree")
         do {
             try await lay(out: stage)
-            try await HostTool.sh.run([
-                "-ec", "find . -mindepth 1 -print0 | LC_ALL=C sort -z | cpio --quiet --null -o -H newc -R 0:0 >\"$1\"",
-                "sh", archive.string,
-            ], in: stage)
+            try await HostTool.sh.run(
+                [
+                    "-ec",
+                    "find . -mindepth 1 -print0 | LC_ALL=C sort -z | cpio --quiet --null -o -H newc -R 0:0 >\"$1\"",
+                    "sh", archive.string,
+                ],
+                in: stage
+            )
         } catch {
             if stage.exists { try stage.removeTree() }
             throw error

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import CLinux
-import LinuxSystem
+public import LinuxSystem
 public import SystemPackage
 
 /// A kernel of the host's distribution: its image and its modules.
@@ -20,13 +20,17 @@ public struct KernelImage: Equatable, Sendable {
     ///   - selection: a release such as `6.1.0-56-amd64`, or the path of an image named `vmlinuz-RELEASE`.
     ///   - root: where `boot` and `lib/modules` are.
     /// - Throws: an error that says which of the two is missing, and how to install them.
-    public static func find(_ selection: String? = nil, root: FilePath = "/") throws(OperationError) -> KernelImage {
+    public static func find(_ selection: String? = nil, root: FilePath = "/") throws(OperationError)
+        -> KernelImage
+    {
         if let selection { return try named(selection, root: root) }
         let boot = root.appending("boot")
         let releases = names(in: boot).filter { $0.hasPrefix("vmlinuz-") }.map { String($0.dropFirst(8)) }
         let usable = releases.filter { root.appending("lib/modules/\($0)/modules.dep.bin").exists }
         guard let newest = usable.max(by: isOlder) else {
-            let missing = releases.isEmpty ? "no \(boot)/vmlinuz-*" : "no modules for \(releases.joined(separator: ", "))"
+            let missing =
+                releases.isEmpty
+                ? "no \(boot)/vmlinuz-*" : "no modules for \(releases.joined(separator: ", "))"
             throw OperationError("find", "kernel image", cause: missing, hint: Self.hint)
         }
         return KernelImage(release: newest, boot: boot, root: root)
@@ -40,10 +44,20 @@ public struct KernelImage: Equatable, Sendable {
         guard path.exists else {
             let known = names(in: boot).filter { $0.hasPrefix("vmlinuz-") }.map { $0.dropFirst(8) }
             let cause = "no such image; there are: \(known.isEmpty ? "none" : known.joined(separator: ", "))"
-            throw OperationError("find", "kernel \(selection)", errno: .noSuchFileOrDirectory, cause: cause, hint: hint)
+            throw OperationError(
+                "find",
+                "kernel \(selection)",
+                errno: .noSuchFileOrDirectory,
+                cause: cause,
+                hint: hint
+            )
         }
         guard let name = path.lastComponent?.string, name.hasPrefix("vmlinuz-") else {
-            throw OperationError("find", "kernel \(selection)", cause: "the file's name is not vmlinuz-RELEASE")
+            throw OperationError(
+                "find",
+                "kernel \(selection)",
+                cause: "the file's name is not vmlinuz-RELEASE"
+            )
         }
         let kernel = KernelImage(
             release: String(name.dropFirst(8)),
@@ -51,7 +65,12 @@ public struct KernelImage: Equatable, Sendable {
             root: root
         )
         guard kernel.modules.appending("modules.dep.bin").exists else {
-            throw OperationError("find", "kernel \(selection)", cause: "no modules in \(kernel.modules)", hint: hint)
+            throw OperationError(
+                "find",
+                "kernel \(selection)",
+                cause: "no modules in \(kernel.modules)",
+                hint: hint
+            )
         }
         return kernel
     }

@@ -47,14 +47,18 @@ public struct KernelLog: Equatable, Sendable {
         records.map { record in
             let fraction = String(1_000_000 + record.timestamp % 1_000_000).dropFirst()
             let seconds = String(record.timestamp / 1_000_000)
-            return "[\(String(repeating: " ", count: max(0, 5 - seconds.count)))\(seconds).\(fraction)] \(record.text)\n"
+            return
+                "[\(String(repeating: " ", count: max(0, 5 - seconds.count)))\(seconds).\(fraction)] \(record.text)\n"
         }.joined()
     }
 
     /// How the kernel begins such reports.
     private static let marks = [
-        "WARNING: ", "BUG: ", "kernel BUG at", "Oops: ", "general protection fault", "Kernel panic - not syncing",
-        "unable to handle page fault", "INFO: task ", "INFO: rcu_", "rcu: INFO:", "soft lockup", "hard LOCKUP",
-        "UBSAN: ", "KASAN: ", "refcount_t: ", "list_add corruption", "list_del corruption", "suspiciously returned",
+        "WARNING: ", "BUG: ", "kernel BUG at", "Oops: ", "general protection fault",
+        "Kernel panic - not syncing",
+        "unable to handle page fault", "INFO: task ", "INFO: rcu_", "rcu: INFO:", "soft lockup",
+        "hard LOCKUP",
+        "UBSAN: ", "KASAN: ", "refcount_t: ", "list_add corruption", "list_del corruption",
+        "suspiciously returned",
     ]
 }

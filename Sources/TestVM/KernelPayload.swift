@@ -19,7 +19,8 @@ enum KernelPayload {
     private static func extract(from image: FilePath, to path: FilePath) async throws {
         let bytes = try image.readAll()
         let payload = try locate(in: bytes, of: image)
-        guard let format = CompressionFormat.all.first(where: { bytes[payload].starts(with: $0.magic) }) else {
+        guard let format = CompressionFormat.all.first(where: { bytes[payload].starts(with: $0.magic) })
+        else {
             throw OperationError("extract kernel from", image.string, cause: "its compression is not known")
         }
         // The image ends with the uncompressed size, four bytes that belong to no format but gzip's own trailer.
@@ -43,7 +44,11 @@ enum KernelPayload {
         let start = (Int(bytes[0x1f1]) + 1) * 512 + word(0x248)
         let end = start + word(0x24c)
         guard start < end, end <= bytes.count, end - start > 8 else {
-            throw OperationError("extract kernel from", image.string, cause: "its payload lies outside of the file")
+            throw OperationError(
+                "extract kernel from",
+                image.string,
+                cause: "its payload lies outside of the file"
+            )
         }
         return start..<end
     }

@@ -44,21 +44,34 @@ public struct Machine: Sendable {
     public init(_ options: MachineOptions, cache: Cache = Cache()) async throws {
         guard let emulator = FilePath.locate(program: options.emulator) else {
             throw OperationError(
-                "start", options.emulator, errno: .noSuchFileOrDirectory, cause: "QEMU is not installed",
+                "start",
+                options.emulator,
+                errno: .noSuchFileOrDirectory,
+                cause: "QEMU is not installed",
                 hint: "install it, as root: apt-get install qemu-system-x86"
             )
         }
         kernel = try KernelImage.find(options.kernel)
         acceleration = options.acceleration ?? Acceleration.probe()
         memory = options.memory
-        let programs = options.programs.map { Initramfs.Program(path: $0) }
-            + options.renamedPrograms.map { Initramfs.Program(path: $0.host, guestPath: String($0.guest.string.dropFirst())) }
-        let initramfs = try await Initramfs(kernel: kernel, modules: options.modules, programs: programs, agent: options.agent)
+        let programs =
+            options.programs.map { Initramfs.Program(path: $0) }
+            + options.renamedPrograms.map {
+                Initramfs.Program(path: $0.host, guestPath: String($0.guest.string.dropFirst()))
+            }
+        let initramfs = try await Initramfs(
+            kernel: kernel,
+            modules: options.modules,
+            programs: programs,
+            agent: options.agent
+        )
         let (archive, isNewArchive) = try await initramfs.archive(cache: cache)
-        let (image, isNewImage) = try kernel.hasPVHEntry
+        let (image, isNewImage) =
+            try kernel.hasPVHEntry
             ? await KernelPayload.uncompressed(kernel, cache: cache) : (kernel.image, false)
         packed = (isNewArchive ? ["initramfs"] : []) + (isNewImage ? ["vmlinux"] : [])
-        commandLine = [emulator.string] + Self.arguments(options, acceleration, image: image, initramfs: archive)
+        commandLine =
+            [emulator.string] + Self.arguments(options, acceleration, image: image, initramfs: archive)
     }
 
     private static func arguments(
@@ -77,7 +90,8 @@ public struct Machine: Sendable {
             words += ["no_timer_check", "tsc_early_khz=\(TimeStampCounter.kilohertz)"]
         }
         return accelerator + [
-            "-M", "microvm,acpi=on", "-bios", "qboot.rom", "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
+            "-M", "microvm,acpi=on", "-bios", "qboot.rom", "-no-user-config", "-nodefaults", "-display",
+            "none", "-no-reboot",
             "-m", "\(options.memory)M", "-smp", "\(options.processors)",
             "-kernel", image.string, "-initrd", initramfs.string,
             "-append", (words + options.append).joined(separator: " "),

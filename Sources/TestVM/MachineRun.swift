@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
 import Subprocess
-public import SystemPackage
+import SystemPackage
 
 /// What is left of a test VM after it has stopped.
 public struct MachineReport<Value: Sendable>: Sendable {
@@ -38,7 +38,8 @@ extension Machine {
         }
         let console = directory.appending("console.log")
         // QEMU dies with the thread that starts it, which lives as long as this process.
-        let arguments = ["--pdeathsig", "KILL", "--"] + commandLine + ["-chardev", "file,id=console,path=\(console)"]
+        let arguments =
+            ["--pdeathsig", "KILL", "--"] + commandLine + ["-chardev", "file,id=console,path=\(console)"]
         var emulator = PlatformOptions()
         emulator.createSession = true
         let outcome = try await Subprocess.run(
@@ -56,7 +57,12 @@ extension Machine {
             return (guest, result)
         }
         let (guest, result) = outcome.closureResult
-        let post = PostMortem(directory: directory, console: console, guest: guest, emulatorWords: outcome.standardError)
+        let post = PostMortem(
+            directory: directory,
+            console: console,
+            guest: guest,
+            emulatorWords: outcome.standardError
+        )
         do {
             let report = try result.get()
             try directory.removeTree()

@@ -19,18 +19,30 @@ struct PostMortem {
     func explain(_ error: any Error, release: String) throws -> any Error {
         let log = guest.kernelLog
         try directory.appending("kernel.log").write(log.text.utf8)
-        let lines = console.exists ? try console.readText().split(whereSeparator: \.isNewline).map(String.init) : []
+        let lines =
+            console.exists ? try console.readText().split(whereSeparator: \.isNewline).map(String.init) : []
         let panic = lines.first { $0.contains("Kernel panic") }.map { "the kernel panicked: \($0)" }
         let hint = "the guest's logs are in \(directory)"
         let machine = "VM with kernel \(release)"
         switch error {
         case let passed as DeadlinePassed:
             let state = guest.release == nil ? "it had not booted" : "it was running"
-            return OperationError("run", machine, errno: .timedOut, cause: "killed after \(passed.deadline.seconds) s; \(state)", hint: hint)
+            return OperationError(
+                "run",
+                machine,
+                errno: .timedOut,
+                cause: "killed after \(passed.deadline.seconds) s; \(state)",
+                hint: hint
+            )
         case is NotReady:
             let words = emulatorWords.split(separator: "\n").first.map { "QEMU says: \($0)" }
             let last = lines.last.map { "its console ended with: \($0)" }
-            return OperationError("boot", machine, cause: panic ?? words ?? last ?? "it stopped without a word", hint: hint)
+            return OperationError(
+                "boot",
+                machine,
+                cause: panic ?? words ?? last ?? "it stopped without a word",
+                hint: hint
+            )
         case is CancellationError:
             try directory.removeTree()
             return error

@@ -25,7 +25,8 @@ enum ProgramClosure {
         }
     }
 
-    private static func interpreter(in start: [UInt8], of script: FilePath) throws(OperationError) -> FilePath {
+    private static func interpreter(in start: [UInt8], of script: FilePath) throws(OperationError) -> FilePath
+    {
         let line = String(decoding: start.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         let words = line.split(separator: " ").map(String.init)
         // `#!/usr/bin/env NAME` looks NAME up, so both are needed; env itself is found as any other program.
@@ -50,7 +51,9 @@ enum ProgramClosure {
                 throw OperationError("pack", program.string, cause: "its library \(name) is not on this host")
             }
             // Either "NAME => PATH (ADDRESS)" or, for the loader itself, "PATH (ADDRESS)".
-            return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first { $0.hasPrefix("/") }.map { FilePath(String($0)) }
+            return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first { $0.hasPrefix("/") }.map {
+                FilePath(String($0))
+            }
         }
     }
 }

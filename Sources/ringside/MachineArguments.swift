@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import LinuxSystem
+import SystemPackage
+import TestVM
+
+/// The options that say what a test VM is made of.
+struct MachineArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("The kernel: a release, or the path of its image.", valueName: "release|path"))
+    var kernel: String?
+
+    @Option(help: "Virtual processors, 1 to 64.")
+    var cpus = 1
+
+    @Option(help: ArgumentHelp("Guest memory.", valueName: "size"))
+    var memory = ByteSize(mebibytes: 512)
+
+    @Option(help: ArgumentHelp("Kill the machine after so many seconds.", valueName: "seconds"))
+    var timeout = 120
+
+    @Option(help: "How to run the guest's instructions.")
+    var accel = Accelerator.auto
+
+    @Option(
+        help: ArgumentHelp("Add a word to the kernel's command line; may be repeated.", valueName: "word")
+    )
+    var append: [String] = []
+
+    func validate() throws {
+        guard (1...64).contains(cpus) else { throw ValidationError("--cpus \(cpus): not between 1 and 64") }
+        guard timeout > 0 else {
+            throw ValidationError("--timeout \(timeout): not a positive number of seconds")
+        }
+        guard memory.mebibytes >= 128 else {
+            throw ValidationError("--memory \(memory): a machine needs at least 128M")
+        }
+    }
+
+    /// The machine's options with this program as `/usr/bin/ringside` and its agent.
+    func options(modules: [String] = []) throws -> MachineOptions {
+        let program = try ownExecutable()
+        let agent = program.removingLastComponent().appending("GuestAgent")
+        guard agent.exists else {
+            throw OperationError(
+                "find",
+                "the guest's agent \(agent)",
+                errno: .noSuchFileOrDirectory,
+                hint: "build it beside this program: swift build -c release --static-swift-stdlib"
+            )
+        }
+        var options = MachineOptions(agent: agent)
+        options.kernel = kernel
+        options.modules = modules
+        options.processors = cpus
+        options.memory = memory.mebibytes
+        options.append = append
+        options.renamedPrograms = [(host: program, guest: "/usr/bin/ringside")]
+        options.acceleration = accel.acceleration
+        return options
+    }
+
+    private func ownExecutable() throws -> FilePath {
+        do throws(Errno) {
+            return try FilePath("/proc/self/exe").resolved()
+        } catch {
+            throw OperationError("find", "this program's own file", errno: error)
+        }
+    }
+}
+
+/// `--accel`.
+enum Accelerator: String, ExpressibleByArgument, CaseIterable {
+    case auto, kvm, tcg
+
+    var acceleration: Acceleration? {
+        switch self {
+        case .auto: nil
+        case .kvm: .kvm(probe: .zero)
+        case .tcg: .tcg(reason: "asked for")
+        }
+    }
+}
+
+/// A size in bytes, written as 64M or 1G: binary units, as QEMU and targetcli read them.
+struct ByteSize: ExpressibleByArgument, Equatable, CustomStringConvertible {
+    var bytes: Int
+
+    init(mebibytes: Int) { bytes = mebibytes << 20 }
+
+    init?(argument: String) {
+        let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
+        guard let last = argument.last else { return nil }
+        let shift = units[Character(last.uppercased())]
+        guard let number = Int(shift == nil ? argument : String(argument.dropLast())), number > 0,
+            case let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0)), !overflow
+        else { return nil }
+        self.bytes = bytes
+    }
+
+    var mebibytes: Int { bytes >> 20 }
+    var description: String { bytes % (1 << 20) == 0 ? "\(mebibytes)M" : "\(bytes)" }
+    var defaultValueDescription: String { description }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+
+struct VMCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vm",
+        abstract: "Run commands in disposable virtual machines with the distribution's own kernel.",
+        subcommands: [VMRunCommand.self]
+    )
+}

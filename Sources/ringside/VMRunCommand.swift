@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import Dispatch
+import Glibc
+import LinuxSystem
+import Synchronization
+import SystemPackage
+import TestVM
+
+struct VMRunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Boot a machine, run one command in it, and switch it off.",
+        discussion: """
+            The machine has the newest installed kernel, the command with its libraries, busybox's tools where the \
+            host has them, and this program. Its memory and its files are gone when it ends. The exit status is the \
+            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1.
+
+            EXAMPLES
+              ringside vm run -- uname -r
+              ringside vm run --module vhost_scsi -- ringside module load vhost_scsi
+              ringside vm run --module ./driver.ko --timeout 30 -- sh -c 'insmod /lib/modules/*/updates/driver.ko'
+              ringside vm run --cpus 2 --memory 1G --kernel 6.1.0-56-amd64 -- cat /proc/meminfo
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "Pack this module and what it depends on; may be repeated.",
+            valueName: "name|file"
+        )
+    )
+    var module: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Pack this program or file too, under its own path; may be repeated.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var include: [String] = []
+
+    @OptionGroup var machine: MachineArguments
+
+    @Flag(help: "Do not fail because of what the kernel's log reports.")
+    var allowWarn = false
+
+    @Flag(help: "Print the emulator's command line and boot nothing.")
+    var dryRun = false
+
+    @OptionGroup var output: OutputOptions
+
+    @Argument(parsing: .postTerminator, help: "The command and its arguments.")
+    var command: [String] = []
+
+    func validate() throws {
+        if command.isEmpty { throw ValidationError("no command: put it behind --") }
+    }
+
+    mutating func run() async throws {
+        var options = try machine.options(modules: module)
+        options.programs = try (include + (try hostProgram())).map(absolute)
+        let machine = try await Machine(options)
+        if dryRun { return Terminal.write(machine.commandLine.map(shellQuoted).joined(separator: " ")) }
+        let (command, capture) = (command, Capture(isOn: output.json))
+        let deadline = Duration.seconds(self.machine.timeout)
+        let report = try await untilInterrupted {
+            try await machine.run(deadline: deadline) { guest in
+                try await guest.execute(command, input: standardInput(), receive: capture.receive)
+            }
+        }
+        try finish(report, machine, capture)
+    }
+
+    private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: Capture) throws {
+        let trouble = report.kernelLog.trouble.map(\.text)
+        if output.json {
+            try output.print(RunSummary(report, machine, capture.texts, trouble)) { _ in "" }
+        } else if !trouble.isEmpty {
+            Terminal.writeError("the kernel reported:\n" + trouble.map { "  \($0)" }.joined(separator: "\n"))
+        }
+        let failed = report.value == 0 && !trouble.isEmpty && !allowWarn
+        if report.value != 0 || failed { throw ExitCode(failed ? 1 : report.value) }
+    }
+
+    /// The command's file where it is one of the host's; the guest's own programs need none.
+    private func hostProgram() throws -> [String] {
+        guard let name = command.first, name != "ringside" else { return [] }
+        guard let path = FilePath.locate(program: name) else {
+            // One of busybox's applets, perhaps; the guest will tell.
+            if !name.contains("/") && FilePath.locate(program: "busybox") != nil { return [] }
+            throw OperationError(
+                "pack",
+                name,
+                errno: .noSuchFileOrDirectory,
+                cause: "no such program on this host"
+            )
+        }
+        return [path.string]
+    }
+
+    private func absolute(_ path: String) throws -> FilePath {
+        if path.hasPrefix("/") { return FilePath(path) }
+        do throws(Errno) {
+            return try FilePath(path).resolved()
+        } catch {
+            throw OperationError("pack", path, errno: error)
+        }
+    }
+}
+
+/// What the command printed, passed on as it comes or kept for a JSON object.
+private final class Capture: Sendable {
+    private let isOn: Bool
+    private let kept = Mutex<[Guest.Stream: [UInt8]]>([:])
+
+    init(isOn: Bool) { self.isOn = isOn }
+
+    func receive(_ stream: Guest.Stream, _ bytes: [UInt8]) throws {
+        if isOn { return kept.withLock { $0[stream, default: []] += bytes } }
+        let descriptor: FileDescriptor = stream == .output ? .standardOutput : .standardError
+        _ = try descriptor.writeAll(bytes)
+    }
+
+    var texts: (output: String, error: String) {
+        kept.withLock { kept in
+            (
+                String(decoding: kept[.output] ?? [], as: UTF8.self),
+                String(decoding: kept[.error] ?? [], as: UTF8.self)
+            )
+        }
+    }
+}
+
+private struct RunSummary: Encodable {
+    var status: Int32
+    var stdout: String
+    var stderr: String
+    var kernel: String
+    var acceleration: String
+    var bootMilliseconds: Int64
+    var trouble: [String]
+
+    init(
+        _ report: MachineReport<Int32>,
+        _ machine: Machine,
+        _ texts: (output: String, error: String),
+        _ trouble: [String]
+    ) {
+        status = report.value
+        (stdout, stderr) = texts
+        kernel = machine.kernel.release
+        acceleration = machine.acceleration.name
+        bootMilliseconds = report.bootTime.milliseconds
+        self.trouble = trouble
+    }
+}
+
+/// Standard input as it comes; none where it is a terminal, which the machine does not share.
+private func standardInput() -> AsyncStream<[UInt8]>? {
+    if isatty(STDIN_FILENO) == 1 { return nil }
+    let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self)
+    // A thread of its own, because the read may wait for as long as the program lives.
+    DispatchQueue(label: "stdin").async {
+        do {
+            while case let bytes = try FileDescriptor.standardInput.readBytes(upTo: 65536), !bytes.isEmpty {
+                continuation.yield(bytes)
+            }
+        } catch {
+            Terminal.writeError("ringside: read standard input: \(error)")
+        }
+        continuation.finish()
+    }
+    return stream
+}
+
+/// A word as a shell takes it.
+private func shellQuoted(_ word: String) -> String {
+    let plain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+%".contains($0) }
+    return plain && !word.isEmpty
+        ? word
+        : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}
