@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Collecting the segments of one chain. The common case, a buffer inside the
+ * region that the last one was in, is inline; the rest is in chain.c.
+ */
+#ifndef VQ_CHAIN_PRIVATE_H
+#define VQ_CHAIN_PRIVATE_H
+
+#include <linux/virtio_ring.h>
+
+#include "vq_chain.h"
+#include "vq_memory.h"
+#include "vq_platform.h"
+
+/* What was in a descriptor when it was read, in our byte order. */
+struct chain_desc {
+	__u64 addr;
+	__u32 len;
+	__u16 flags;
+	__u16 next;
+};
+
+/*
+ * A chain while it is walked. @count segments are in use, the first @readable
+ * of them readable. @entries bounds the indirect entries of the whole chain.
+ */
+struct chain_walk {
+	const struct vq_memory *memory;
+	const struct vq_region *hint;
+	struct vq_segment *segments;
+	__u64 readable_bytes;
+	__u64 writable_bytes;
+	__u32 capacity;
+	__u32 count;
+	__u32 readable;
+	__u32 entries;
+};
+
+/* The halves of a descriptor, wherever an indirect table puts it. */
+struct chain_word {
+	__u64 value;
+} __attribute__((packed));
+
+/* Reads each half once: the driver may rewrite a descriptor at any time. */
+static __always_inline void chain_desc_read(const void *at,
+					    struct chain_desc *desc)
+{
+	const volatile struct chain_word *word = at;
+	__u64 addr = word[0].value;
+	__u64 rest = word[1].value;
+
+	desc->addr = le64_to_cpu((__force __le64)addr);
+	rest = le64_to_cpu((__force __le64)rest);
+	desc->len = (__u32)rest;
+	desc->flags = (__u16)(rest >> 32);
+	desc->next = (__u16)(rest >> 48);
+}
+
+int chain_add_slow(struct chain_walk *walk, const struct chain_desc *desc);
+int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc);
+
+static __always_inline __u32 chain_desc_access(const struct chain_desc *desc)
+{
+	return desc->flags & VRING_DESC_F_WRITE ? VQ_ACCESS_WRITE :
+						  VQ_ACCESS_READ;
+}
+
+/* One segment; a readable one behind a writable one is the driver's fault. */
+static __always_inline int chain_add_segment(struct chain_walk *walk,
+					     void *base, __u64 len,
+					     __u32 access)
+{
+	struct vq_segment *segment = &walk->segments[walk->count];
+
+	if (access == VQ_ACCESS_READ) {
+		if (unlikely(walk->readable != walk->count))
+			return -EINVAL;
+		walk->readable++;
+		walk->readable_bytes += len;
+	} else {
+		walk->writable_bytes += len;
+	}
+	walk->count++;
+	segment->base = base;
+	segment->len = len;
+	return 0;
+}
+
+/* The buffer of one descriptor that is not indirect. */
+static __always_inline int chain_add(struct chain_walk *walk,
+				     const struct chain_desc *desc)
+{
+	const struct vq_region *region = walk->hint;
+	__u64 offset = desc->addr - region->guest;
+	__u32 access = chain_desc_access(desc);
+
+	/* A length of 0 wraps around and takes the slow way. */
+	if (likely(offset < region->size &&
+		   (__u64)desc->len - 1 < region->size - offset &&
+		   (region->access & access) && walk->count < walk->capacity))
+		return chain_add_segment(walk, (char *)region->host + offset,
+					 desc->len, access);
+	return chain_add_slow(walk, desc);
+}
+
+#endif

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Who wakes whom. Each side writes what the other waits for, then a full
+ * barrier, then reads whether the other waits; without the barrier both could
+ * read old values and sleep for ever.
+ */
+#include "vq_platform.h"
+#include "notify.h"
+#include "vq_device.h"
+#include "vq_driver.h"
+
+static __u16 notify_load16(const __virtio16 *field)
+{
+	return le16_to_cpu((__force __le16)READ_ONCE(*field));
+}
+
+static void notify_store16(__virtio16 *field, __u16 value)
+{
+	WRITE_ONCE(*field, (__force __virtio16)cpu_to_le16(value));
+}
+
+/* The event indices lie behind the entries of the other side's area. */
+static const __virtio16 *notify_used_event(const struct vring_avail *avail,
+					   __u32 num)
+{
+	return &avail->ring[num];
+}
+
+static __virtio16 *notify_avail_event(struct vring_used *used, __u32 num)
+{
+	return (__virtio16 *)&used->ring[num];
+}
+
+_Bool vq_device_signal_needed(struct vq_device *dev)
+{
+	const __virtio16 *event;
+	__u16 old = dev->signalled_used;
+	bool first = !dev->signalled_valid;
+
+	/* Pairs with virt_mb() in vq_driver_enable_callback(). */
+	virt_mb();
+	if (dev->notify_on_empty && dev->avail_idx == dev->last_avail)
+		return true;
+	if (!dev->event_idx)
+		return !(notify_load16(&dev->avail->flags) &
+			 VRING_AVAIL_F_NO_INTERRUPT);
+	dev->signalled_used = dev->last_used;
+	dev->signalled_valid = true;
+	if (first)
+		return true;
+	event = notify_used_event(dev->avail, dev->num);
+	return notify_passed(notify_load16(event), dev->last_used, old);
+}
+
+_Bool vq_device_enable_notify(struct vq_device *dev)
+{
+	dev->notify_off = false;
+	if (dev->event_idx)
+		notify_store16(notify_avail_event(dev->used, dev->num),
+			       dev->avail_idx);
+	else
+		notify_store16(&dev->used->flags, 0);
+	/* Pairs with virt_mb() in vq_driver_kick_prepare(). */
+	virt_mb();
+	return notify_load16(&dev->avail->idx) != dev->last_avail;
+}
+
+void vq_device_disable_notify(struct vq_device *dev)
+{
+	if (dev->notify_off)
+		return;
+	dev->notify_off = true;
+	if (!dev->event_idx)
+		notify_store16(&dev->used->flags, VRING_USED_F_NO_NOTIFY);
+}
+
+_Bool vq_driver_kick_prepare(struct vq_driver *drv)
+{
+	__u16 old = drv->kicked_idx;
+
+	vq_driver_publish(drv);
+	drv->kicked_idx = drv->avail_idx;
+	/* Pairs with virt_mb() in vq_device_enable_notify(). */
+	virt_mb();
+	if (!drv->event_idx)
+		return old != drv->avail_idx &&
+		       !(notify_load16(&drv->used->flags) &
+			 VRING_USED_F_NO_NOTIFY);
+	return notify_passed(
+		notify_load16(notify_avail_event(drv->used, drv->num)),
+		drv->avail_idx, old);
+}
+
+_Bool vq_driver_enable_callback(struct vq_driver *drv)
+{
+	if (drv->event_idx)
+		notify_store16(&drv->avail->ring[drv->num], drv->last_used);
+	else
+		notify_store16(&drv->avail->flags, 0);
+	/* Pairs with virt_mb() in vq_device_signal_needed(). */
+	virt_mb();
+	return notify_load16(&drv->used->idx) != drv->last_used;
+}
+
+void vq_driver_disable_callback(struct vq_driver *drv)
+{
+	/* The index that the device passes last of all. */
+	if (drv->event_idx)
+		notify_store16(&drv->avail->ring[drv->num],
+			       drv->last_used - 1);
+	else
+		notify_store16(&drv->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
+}
