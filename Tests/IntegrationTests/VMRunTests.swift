@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+import LinuxSystem
+import SystemPackage
+import TestVM
+import Testing
+
+@Suite(.needsTestVM, .serialized) struct VMRunTests {
+    @Test func aCommandsOutputAndStatusAreItsOwn() async throws {
+        let outcome = try await Host.run("vm", "run", "--", "sh", "-c", "uname -r; echo problem >&2; exit 7")
+        #expect(outcome.status == 7)
+        #expect(outcome.output == "\(try KernelImage.find().release)\n")
+        #expect(outcome.error == "problem\n")
+    }
+
+    @Test func jsonHoldsBothStreamsAndTheMachine() async throws {
+        let outcome = try await Host.run(
+            "vm",
+            "run",
+            "--json",
+            "--cpus",
+            "2",
+            "--",
+            "sh",
+            "-c",
+            "nproc; echo e >&2"
+        )
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains(#""stdout" : "2\n""#))
+        #expect(outcome.output.contains(#""stderr" : "e\n""#))
+        #expect(outcome.output.contains("\"trouble\" : [\n\n  ]"))
+    }
+
+    @Test func inputAndSignalsReachTheCommand() async throws {
+        try await VirtualHost.boot { host in
+            let text = String(repeating: "a line of input\n", count: 20_000)
+            #expect(
+                try await host.run("md5sum", input: text)
+                    == host.run("yes 'a line of input' | head -20000 | md5sum")
+            )
+            async let sleeper = host.run("trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done")
+            try await Task.sleep(for: .seconds(1))
+            try await host.guest.signalAll(SIGTERM)
+            #expect(try await sleeper.status == 9)
+        }
+    }
+
+    @Test func aMachineThatHangsIsKilledAtItsDeadline() async throws {
+        let start = ContinuousClock.now
+        let outcome = try await Host.run("vm", "run", "--timeout", "5", "--", "sleep", "100")
+        #expect(start.duration(to: .now) < .seconds(20))
+        #expect(outcome.status == 1)
+        #expect(outcome.error.hasPrefix("ringside: run VM with kernel "))
+        #expect(outcome.error.contains("ETIMEDOUT: killed after 5 s; it was running"))
+        try expectKeptLogs(outcome)
+    }
+
+    @Test func aKernelThatPanicsIsAnErrorWithItsLastWords() async throws {
+        let outcome = try await Host.run(
+            "vm",
+            "run",
+            "--",
+            "sh",
+            "-c",
+            "echo before; echo c >/proc/sysrq-trigger"
+        )
+        #expect(outcome.status == 1)
+        #expect(outcome.output == "before\n")
+        #expect(outcome.error.contains("the kernel panicked: "))
+        #expect(outcome.error.contains("sysrq triggered crash"))
+        try expectKeptLogs(outcome)
+    }
+
+    @Test func troubleInTheKernelLogIsAFailure() async throws {
+        let outcome = try await Host.run("vm", "run", "--", "sh", "-c", "echo 'BUG: invented' >/dev/kmsg")
+        #expect(outcome.status == 1)
+        #expect(outcome.error == "the kernel reported:\n  BUG: invented\n")
+        let allowed = try await Host.run(
+            "vm",
+            "run",
+            "--allow-warn",
+            "--",
+            "sh",
+            "-c",
+            "echo 'BUG: invented' >/dev/kmsg"
+        )
+        #expect(allowed.status == 0)
+    }
+
+    @Test(
+        arguments: [
+            (["--", "no-such-program-anywhere/x"], 1, "no-such-program-anywhere/x: ENOENT"),
+            (
+                ["--kernel", "9.9.9", "--", "true"], 1,
+                "find kernel 9.9.9: ENOENT: no such image; there are: "
+            ),
+            (["--module", "no_such_module", "--", "true"], 1, "no_such_module"),
+            (["--module", "/no/such.ko", "--", "true"], 1, "/no/such.ko"),
+            ([], 2, "no command: put it behind --"),
+            (["--cpus", "0", "--", "true"], 2, "--cpus 0: not between 1 and 64"),
+            (["--memory", "1M", "--", "true"], 2, "--memory 1M: a machine needs at least 128M"),
+            (["--memory", "many", "--", "true"], 2, "many"),
+            (["--timeout", "0", "--", "true"], 2, "--timeout 0: not a positive number of seconds"),
+            (["--accel", "magic", "--", "true"], 2, "magic"),
+        ] as [([String], Int32, String)]
+    )
+    func misuseIsOneClearError(arguments: [String], status: Int32, message: String) async throws {
+        let outcome = try await Host.run(["vm", "run"] + arguments)
+        #expect(outcome.status == status)
+        #expect(outcome.error.contains(message), "\(outcome.error)")
+        #expect(outcome.output.isEmpty)
+    }
+
+    @Test func noEmulatorAndNoKernelNameThePackageToInstall() async throws {
+        #expect { try KernelImage.find(root: "/nonexistent") } throws: { error in
+            "\(error)" == """
+                find kernel image: no /nonexistent/boot/vmlinuz-*
+                install one, as root: apt-get install linux-image-amd64
+                """
+        }
+        var options = MachineOptions(agent: "/nonexistent")
+        options.emulator = "qemu-system-none"
+        await #expect {
+            try await Machine(options)
+        } throws: { error in
+            "\(error)" == """
+                start qemu-system-none: ENOENT: QEMU is not installed
+                install it, as root: apt-get install qemu-system-x86
+                """
+        }
+    }
+
+    @Test func interruptedMachinesLeaveNothing() async throws {
+        let outcome = try await Host.shell(
+            """
+            exec timeout --signal=TERM 4 \(Host.ringside) vm run --append ringside.mark=interrupt -- sleep 100
+            """
+        )
+        #expect(outcome.status == 124)
+        #expect(try await Host.shell("pgrep -f [r]ingside.mark=interrupt").status == 1)
+    }
+
+    private func expectKeptLogs(_ outcome: Outcome) throws {
+        let line = try #require(outcome.error.split(separator: "\n").last)
+        let directory = FilePath(String(try #require(line.split(separator: " ").last)))
+        #expect(try directory.appending("kernel.log").readText().contains("Linux version"))
+        #expect(directory.appending("console.log").exists)
+        try directory.removeTree()
+    }
+}
