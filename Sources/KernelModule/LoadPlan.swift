@@ -21,6 +21,8 @@ struct LoadPlan {
     var missing: [Missing] = []
     /// The modules that were asked for, as opposed to what they need.
     var requested: [String] = []
+    /// Those of them that an alias offers together with others.
+    var choices: Set<String> = []
     /// The files that were asked for, by the name that their modules will have.
     var files: [String: ModuleHandle] = [:]
     /// Every module met so far, and whether the load fails without it.
@@ -28,6 +30,12 @@ struct LoadPlan {
 
     /// True for what was asked for and its dependencies, false for soft dependencies.
     func isRequired(_ name: String) -> Bool { required[name] ?? false }
+
+    /// True for what was not asked for but is needed.
+    func isDependency(_ name: String) -> Bool { isRequired(name) && !requested.contains(name) }
+
+    /// True for what was asked for and has no alternative.
+    func isOnlyChoice(_ name: String) -> Bool { requested.contains(name) && !choices.contains(name) }
 
     /// Notes that `name` is needed.
     ///
@@ -51,9 +59,11 @@ extension ModuleContext {
             plan.files[try nameInside(module)] = module
         }
         for name in names {
-            for module in try resolve(name, in: plan) {
+            let modules = try resolve(name, in: plan)
+            for module in modules {
                 let name = try nameInside(module)
                 plan.requested.append(name)
+                if modules.count > 1 { plan.choices.insert(name) }
                 try visit(module, name: name, isRequired: true, in: &plan)
             }
         }

@@ -17,6 +17,9 @@ public import SystemPackage
     /// The configuration directories and files in the order in which they override each other.
     public let configPaths: [FilePath]
 
+    /// Where the running kernel tells about its modules.
+    public let running: RunningModules
+
     let raw: OpaquePointer
 
     /// What loading the indexes returned; only a look-up by name needs them.
@@ -32,17 +35,23 @@ public import SystemPackage
     /// - Parameters:
     ///   - directory: the module directory; `/lib/modules/` and the running kernel's release when nil.
     ///   - configPaths: modprobe.d directories or files; modprobe's own when nil, none when empty.
+    ///   - running: where the running kernel tells about its modules.
     /// - Throws: `OperationError` when libkmod cannot make a context. A missing index is an error only once a
     ///   module is looked up by name.
     ///
     /// The corresponding C functions are `kmod_new` and `kmod_load_resources`.
-    public init(directory: FilePath? = nil, configPaths: [FilePath]? = nil) throws(OperationError) {
+    public init(
+        directory: FilePath? = nil,
+        configPaths: [FilePath]? = nil,
+        running: RunningModules = RunningModules()
+    ) throws(OperationError) {
         let paths = configPaths ?? Self.systemConfigPaths
         guard let context = unsafe Self.makeContext(directory: directory, configPaths: paths) else {
             throw OperationError("open", directory?.string ?? "/lib/modules", errno: Errno(rawValue: errno))
         }
         unsafe self.raw = unsafe context
         self.configPaths = paths
+        self.running = running
         self.directory = unsafe FilePath(String(cString: kmod_get_dirname(context)))
         // Failures are told in words by the caller; the library would write them to standard error as well.
         unsafe kmod_set_log_priority(context, LOG_EMERG)
@@ -83,6 +92,9 @@ public import SystemPackage
         }
         return unsafe ModuleHandle(owning: module)
     }
+
+    /// Whether modules can be looked up by name.
+    var hasIndexes: Bool { indexError == nil }
 
     private func requireIndexes() throws(OperationError) {
         guard let indexError else { return }

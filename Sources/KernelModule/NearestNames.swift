@@ -33,13 +33,13 @@ extension ModuleContext {
     private func knownNames() -> Set<String> {
         var names: Set<String> = []
         for index in ["modules.dep", "modules.builtin"] {
-            for line in TextFile(path: directory.appending(index)).linesIfReadable() {
+            for line in directory.appending(index).linesIfReadable() {
                 let file = line.prefix { $0 != ":" }
                 let base = file.split(separator: "/").last ?? file
                 names.insert(kernelSpelling(base.prefix { $0 != "." }))
             }
         }
-        for line in TextFile(path: directory.appending("modules.alias")).linesIfReadable() {
+        for line in directory.appending("modules.alias").linesIfReadable() {
             let words = line.split(separator: " ")
             guard words.count == 3, !words[1].utf8.contains(where: { $0 == 0x2a || $0 == 0x3a }) else {
                 continue

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// What the kernel logs from a moment on.
+///
+/// Silent where `/dev/kmsg` may not be read: what it would have said is only missing from an explanation.
+struct KernelMessages: ~Copyable {
+    private let log: FileDescriptor?
+
+    /// The longest record that the kernel hands out.
+    private static let recordLimit = 8192
+
+    /// Starts behind the last record so far.
+    init(log path: FilePath) { log = Self.open(path) }
+
+    private static func open(_ path: FilePath) -> FileDescriptor? {
+        do {
+            let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
+            try file.seek(offset: 0, from: .end)
+            return file
+        } catch {
+            return nil
+        }
+    }
+
+    deinit {
+        if let log { _ = Glibc.close(log.rawValue) }
+    }
+
+    /// The kernel's own messages since the last call; not those that programs write into its log.
+    func takeNew() -> [String] {
+        var messages: [String] = []
+        while let record = nextRecord() {
+            if let message = Self.message(of: record) { messages.append(message) }
+        }
+        return messages
+    }
+
+    /// The text of a record `PRIORITY,SEQUENCE,TIME,FLAGS;TEXT`, whose continuation lines hold a dictionary.
+    static func message(of record: String) -> String? {
+        guard let semicolon = record.firstIndex(of: ";"),
+            let priority = Int(record.prefix { $0 != "," }), priority >> 3 == 0
+        else { return nil }
+        return String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
+    }
+
+    private func nextRecord() -> String? {
+        guard let log else { return nil }
+        while true {
+            do {
+                let bytes = try log.readBytes(upTo: Self.recordLimit)
+                return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+            } catch Errno.brokenPipe {
+                // The kernel overwrote records that were not read yet; the next read goes on behind the gap.
+            } catch {
+                return nil
+            }
+        }
+    }
+}

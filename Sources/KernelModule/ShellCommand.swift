@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+import LinuxSystem
+
+/// A command that modprobe.d runs in place of loading or unloading a module.
+struct ShellCommand {
+    let line: String
+    let module: String
+
+    init(_ line: String, module: String) {
+        self.line = line
+        self.module = module
+    }
+
+    /// Runs it as modprobe does: by the shell, with the module's name in `MODPROBE_MODULE`.
+    ///
+    /// - Returns: the exit status.
+    func run(parameters: String = "") -> CInt {
+        // Both C strings are copied before setenv returns, and read before system returns.
+        unsafe setenv("MODPROBE_MODULE", module, 1)
+        let status = unsafe system(line.replacing("$CMDLINE_OPTS", with: parameters))
+        return status >= 0 ? (status >> 8) & 0xff : 127
+    }
+
+    /// The error of a command after which the module is not as it should be.
+    func error(status: CInt, operation: String) -> OperationError {
+        OperationError(
+            operation,
+            module,
+            cause:
+                "modprobe.d has a command in its place, which ended with \(status) and did not \(operation) it: \(line)"
+        )
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+import CKmod
+import Glibc
+public import LinuxSystem
+import SystemPackage
+
+extension ModuleContext {
+    /// Unloads modules; whatever uses them stands in the way, unless it is to go as well.
+    ///
+    /// Nothing is unloaded when it can be seen beforehand that one of them is in use.
+    ///
+    /// - Parameters:
+    ///   - names: names of loaded modules, aliases, or paths of `.ko` files.
+    ///   - options: what else to unload, and how long to wait.
+    /// - Throws: `OperationError` that names the users, and what had been unloaded before.
+    ///
+    /// The corresponding C function is `kmod_module_remove_module`, the system call `delete_module`.
+    public func unload(
+        _ names: [String],
+        options: UnloadOptions = UnloadOptions()
+    ) throws(OperationError) -> UnloadReport {
+        let loaded = try running.all()
+        var order: [String] = []
+        for name in names {
+            for module in try loadedModules(for: name, among: loaded) {
+                try appendWithDependents(module, of: loaded, options: options, to: &order)
+            }
+        }
+        let unused = options.includesUnusedDependencies ? unusedAfterwards(order, among: loaded) : []
+        try refuseUsed(order, among: loaded, options: options)
+        var report = UnloadReport()
+        if options.isDryRun {
+            report.unloaded = order + unused
+            return report
+        }
+        let messages = KernelMessages(log: running.log)
+        try remove(order, options: options, report: &report)
+        // Others may have begun to use these meanwhile; then they stay.
+        for name in unused where remove(name) == nil { report.unloaded.append(name) }
+        report.kernelMessages = messages.takeNew()
+        return report
+    }
+
+    private func loadedModules(for name: String, among loaded: [LoadedModule]) throws(OperationError)
+        -> [LoadedModule]
+    {
+        let wanted =
+            isModuleFile(name) ? try nameInside(module(at: absolute(FilePath(name)))) : kernelSpelling(name)
+        if let module = loaded.first(where: { $0.name == wanted }) { return [module] }
+        let meant = isModuleFile(name) ? [] : try lookUpIfIndexed(name)
+        let names = Set(meant.map(\.name))
+        let found = loaded.filter { names.contains($0.name) }
+        if found.isEmpty { throw notLoaded(name, meant: meant, loaded: loaded) }
+        return found
+    }
+
+    /// A loaded module is known to the kernel, whether or not its indexes are installed.
+    private func lookUpIfIndexed(_ name: String) throws(OperationError) -> [ModuleHandle] {
+        hasIndexes ? try lookUp(name) : []
+    }
+
+    private func notLoaded(_ name: String, meant: [ModuleHandle], loaded: [LoadedModule]) -> OperationError {
+        if meant.contains(where: \.isBuiltin) {
+            return OperationError("unload", name, cause: "it is built into the kernel and cannot be unloaded")
+        }
+        let letters = Array(kernelSpelling(name).utf8)
+        let near = loaded.map(\.name).filter {
+            editDistance(Array($0.utf8), letters) <= max(1, letters.count / 3)
+        }
+        return OperationError(
+            "unload",
+            name,
+            errno: .noSuchFileOrDirectory,
+            cause: meant.isEmpty ? "no module of that name is loaded" : "it is not loaded",
+            hint: near.isEmpty ? nil : "loaded is: \(near.prefix(3).joined(separator: ", "))"
+        )
+    }
+
+    /// Users first, so that each module is free when its turn comes.
+    private func appendWithDependents(
+        _ module: LoadedModule,
+        of loaded: [LoadedModule],
+        options: UnloadOptions,
+        to order: inout [String]
+    ) throws(OperationError) {
+        if order.contains(module.name) { return }
+        if options.includesDependents {
+            for holder in loaded where module.holders.contains(holder.name) {
+                try appendWithDependents(holder, of: loaded, options: options, to: &order)
+            }
+        }
+        order.append(module.name)
+    }
+
+    /// Checks what can be known before anything is unloaded.
+    private func refuseUsed(
+        _ order: [String],
+        among loaded: [LoadedModule],
+        options: UnloadOptions
+    ) throws(OperationError) {
+        for (place, name) in order.enumerated() {
+            guard let module = loaded.first(where: { $0.name == name }) else { continue }
+            let holders = module.holders.filter { !order[..<place].contains($0) }
+            if module.isPermanent && !options.isForced {
+                throw UnloadFailure(module, errno: .resourceBusy).error
+            }
+            if !holders.isEmpty { throw UnloadFailure(module, holders: holders).error }
+            let mayWait = options.patience > .zero || options.isForced
+            if module.otherUsers > 0 && !mayWait { throw UnloadFailure(module).error }
+        }
+    }
+
+    private func remove(
+        _ order: [String],
+        options: UnloadOptions,
+        report: inout UnloadReport
+    ) throws(OperationError) {
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: options.patience)
+        for name in order {
+            var errno = remove(name, isForced: options.isForced)
+            while errno == .resourceTemporarilyUnavailable && clock.now < deadline {
+                usleep(10_000)
+                errno = remove(name, isForced: options.isForced)
+            }
+            if let errno { throw try failure(of: name, errno: errno, after: report.unloaded) }
+            report.unloaded.append(name)
+        }
+    }
+
+    private func failure(of name: String, errno: Errno, after unloaded: [String]) throws(OperationError)
+        -> OperationError
+    {
+        var error = UnloadFailure(try running.module(named: name), name: name, errno: errno).error
+        if !unloaded.isEmpty {
+            let lines = [error.hint, "unloaded before: \(unloaded.joined(separator: ", "))"].compactMap { $0 }
+            error.hint = lines.joined(separator: "\n")
+        }
+        return error
+    }
+
+    /// Takes one module out, or runs the command that modprobe.d has in its place.
+    ///
+    /// - Returns: why it is still there; nil when it is gone.
+    func remove(_ name: String, isForced: Bool = false) -> Errno? {
+        var module: OpaquePointer?
+        let found = unsafe kmod_module_new_from_name(raw, name, &module)
+        guard found >= 0, let module = unsafe module else { return Errno(rawValue: -found) }
+        let handle = unsafe ModuleHandle(owning: module)
+        if let command = handle.removeCommand {
+            let status = ShellCommand(command, module: name).run()
+            return status == 0 ? nil : .resourceBusy
+        }
+        let flags = KMOD_REMOVE_NOLOG.rawValue | (isForced ? KMOD_REMOVE_FORCE.rawValue : 0)
+        let result = unsafe kmod_module_remove_module(handle.raw, flags)
+        return result < 0 ? Errno(rawValue: -result) : nil
+    }
+
+    /// The dependencies, soft ones too, that nobody would use any more once some modules are gone, in the order to
+    /// unload them.
+    private func unusedAfterwards(_ gone: [String], among loaded: [LoadedModule]) -> [String] {
+        var leaving = gone
+        var soft: Set<String> = []
+        for name in gone { soft.formUnion(softDependencies(of: name)) }
+        while true {
+            let next = loaded.first { module in
+                guard !leaving.contains(module.name), !module.isPermanent, module.otherUsers == 0 else {
+                    return false
+                }
+                let wasNeeded = module.holders.contains { leaving.contains($0) } || soft.contains(module.name)
+                return wasNeeded && module.holders.allSatisfy { leaving.contains($0) }
+            }
+            guard let next else { return Array(leaving.dropFirst(gone.count)) }
+            leaving.append(next.name)
+            soft.formUnion(softDependencies(of: next.name))
+        }
+    }
+
+    private func softDependencies(of name: String) -> [String] {
+        var module: OpaquePointer?
+        guard unsafe kmod_module_new_from_name(raw, name, &module) >= 0, let module = unsafe module else {
+            return []
+        }
+        let soft = unsafe ModuleHandle(owning: module).softDependencies
+        return (soft.before + soft.after).map(\.name)
+    }
+}
