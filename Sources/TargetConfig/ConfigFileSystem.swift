@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+public import SystemPackage
+
+/// What a path names, as far as provisioning cares.
+public struct FileStatus: Equatable, Sendable {
+    public enum Kind: Sendable {
+        case directory, file, link, blockDevice, other
+    }
+
+    public var kind: Kind
+    /// The size in bytes of a regular file.
+    public var size: Int64
+
+    public init(kind: Kind, size: Int64 = 0) { (self.kind, self.size) = (kind, size) }
+}
+
+/// The seam between provisioning and the kernel: one system call each, one `Errno` when it fails.
+///
+/// `LinuxFileSystem` is the real one. Tests give one in memory that answers with the kernel's error numbers.
+public protocol ConfigFileSystem: Sendable {
+    /// `mkdir(2)`.
+    func makeDirectory(_ path: FilePath) throws(Errno)
+    /// `rmdir(2)`.
+    func removeDirectory(_ path: FilePath) throws(Errno)
+    /// `symlink(2)`; configfs looks `target` up at once, so it is absolute.
+    func link(_ path: FilePath, to target: FilePath) throws(Errno)
+    /// `unlink(2)`.
+    func unlink(_ path: FilePath) throws(Errno)
+    /// The whole of a small file.
+    func read(_ path: FilePath) throws(Errno) -> String
+    /// One `write(2)`: configfs takes an attribute's value in one piece.
+    func write(_ value: String, to path: FilePath) throws(Errno)
+    /// The names in a directory with what each is, in the order of the names.
+    func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)]
+    /// `stat(2)`.
+    func status(_ path: FilePath) throws(Errno) -> FileStatus
+    /// `readlink(2)`.
+    func linkTarget(_ path: FilePath) throws(Errno) -> FilePath
+    /// A new sparse file of `size` bytes, for its owner only; `EEXIST` when there is one.
+    func createFile(_ path: FilePath, size: Int64) throws(Errno)
+    /// Opens a block device for itself alone and lets go of it: `EBUSY` when it is mounted or claimed.
+    func claim(_ device: FilePath) throws(Errno)
+    /// `access(2)` for writing.
+    func checkWritable(_ path: FilePath) throws(Errno)
+    /// Runs `body` while no other process holds the advisory locks on `paths`; those that are absent are left out.
+    func withLock<Result>(
+        on paths: [FilePath],
+        _ body: () throws(OperationError) -> Result
+    ) throws(OperationError) -> Result
+}
+
+extension ConfigFileSystem {
+    /// What is at `path`, or nil where nothing is.
+    func statusIfPresent(_ path: FilePath) throws(Errno) -> FileStatus? {
+        do throws(Errno) {
+            return try status(path)
+        } catch .noSuchFileOrDirectory {
+            return nil
+        }
+    }
+}
