@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+public import LinuxSystem
+import SystemPackage
+
+extension TargetTree {
+    /// Makes a backstore that stays until it is deleted by its name.
+    ///
+    /// - Parameters:
+    ///   - name: 1 to 200 letters, digits, `.`, `_` and `-`.
+    ///   - spec: what it keeps its blocks in.
+    /// - Returns: the backstore as the kernel has it now.
+    /// - Throws: an `OperationError` that names the first thing in the way. What was made before it is removed again.
+    @discardableResult
+    public func createBackstore(_ name: String, _ spec: BackstoreSpec) throws(OperationError) -> Backstore {
+        try changing { () throws(OperationError) in
+            try planBackstore(name, spec).apply(in: self, explain: explain)
+            return try backstore(named: name)
+        }
+    }
+
+    /// The steps of `createBackstore`, checked against the running kernel; changes nothing.
+    public func planBackstore(_ name: String, _ spec: BackstoreSpec) throws(OperationError) -> Plan {
+        try Self.checkBackstoreName(name)
+        try requireTargets()
+        var plan = Plan()
+        var placement = BackstorePlacement(try backstores(), hbas: try entries("core").map(\.name))
+        try checkMemory(for: [spec])
+        _ = try planBackstore(named: name, spec, &placement, into: &plan)
+        return plan
+    }
+
+    /// Checks a name for a backstore of its own. A `:` is kept for those that belong to a target.
+    ///
+    /// - Throws: an `OperationError` that says what is wrong with `name`.
+    public static func checkBackstoreName(_ name: String) throws(OperationError) {
+        let isPlain = name.utf8.allSatisfy { byte in
+            ("a"..."z").contains(Character(Unicode.Scalar(byte | 0x20)))
+                || "0123456789._-".utf8.contains(byte)
+        }
+        guard isPlain, (1...200).contains(name.utf8.count), name != ".", name != ".." else {
+            throw OperationError(
+                "parse",
+                "backstore name '\(name)'",
+                cause: "is not 1 to 200 letters, digits, '.', '_' and '-'"
+            )
+        }
+    }
+
+    /// Appends the steps of one backstore and returns its path.
+    func planBackstore(
+        named name: String,
+        _ spec: BackstoreSpec,
+        _ placement: inout BackstorePlacement,
+        into plan: inout Plan
+    ) throws(OperationError) -> FilePath {
+        let path = try placement.reserve(name, for: spec)
+        let size = try checkSource(of: spec)
+        if let file = spec.path, let size, size.isNew { plan.append(.createFile(file, size: size.size)) }
+        plan.append(.makeDirectory(path.removingLastComponent()))
+        plan.append(.makeDirectory(path))
+        if let file = spec.path {
+            plan.append(.write(file.string, to: path.appending("udev_path"), replacing: nil))
+        }
+        plan.append(
+            .write(control(of: spec, size: size?.size), to: path.appending("control"), replacing: nil)
+        )
+        plan.append(.write("1", to: path.appending("enable"), replacing: nil))
+        let serial = Self.serial(of: name)
+        plan.append(.write(serial, to: path.appending("wwn").appending("vpd_unit_serial"), replacing: nil))
+        return path
+    }
+
+    private func control(of spec: BackstoreSpec, size: ByteSize?) -> String {
+        switch spec {
+        case .ramdisk(let size, let nullio):
+            "rd_pages=\(size.bytes / Int64(getpagesize()))" + (nullio ? ",rd_nullio=1" : "")
+        case .file(let path, _, let buffered):
+            "fd_dev_name=\(path),fd_dev_size=\(size?.bytes ?? 0)" + (buffered ? ",fd_buffered_io=1" : "")
+        case .block(let path, let readOnly): "udev_path=\(path),readonly=\(readOnly ? 1 : 0)"
+        }
+    }
+
+    /// A serial that stays the same across reboots: a guest knows its disks by it. Shaped as targetcli shapes it.
+    private static func serial(of name: String) -> String {
+        let digits = StableHash.hexadecimal("serial:\(name)") + StableHash.hexadecimal("unit:\(name)")
+        var rest = Substring(digits)
+        return [8, 4, 4, 4, 12].map { count in
+            defer { rest = rest.dropFirst(count) }
+            return String(rest.prefix(count))
+        }.joined(separator: "-")
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+import SystemPackage
+
+/// What a deletion took away.
+public struct TargetDeletion: Equatable, Sendable, Encodable {
+    public var wwpn: String
+    /// The directories of the groups and backstores that are gone, relative to `target`.
+    public var removed: [String]
+}
+
+extension TargetTree {
+    /// Removes a target, or one portal group of it, with the backstores that were made with it.
+    ///
+    /// A group that a vhost endpoint holds is left alone altogether; so is everything when something not of this
+    /// target is in the way.
+    ///
+    /// - Parameters:
+    ///   - name: the target port.
+    ///   - tag: one portal group; by default all of them.
+    ///   - keepingBackstores: leaves every backstore.
+    /// - Throws: an `OperationError` that says what holds the target, or what is gone and what remains.
+    public func delete(
+        _ name: String,
+        tag: TPGTag? = nil,
+        keepingBackstores: Bool = false
+    ) throws(OperationError) -> TargetDeletion {
+        try changing { () throws(OperationError) in
+            let plan = try plan(deleting: name, tag: tag, keepingBackstores: keepingBackstores)
+            for group in try doomed(name, tag).groups { try probeClaim(of: group) }
+            try plan.apply(in: self, explain: explain)
+            return TargetDeletion(wwpn: name, removed: plan.removedObjects)
+        }
+    }
+
+    /// The steps of `delete`; changes nothing, and does not find out whether an endpoint holds the target.
+    public func plan(
+        deleting name: String,
+        tag: TPGTag? = nil,
+        keepingBackstores: Bool = false
+    ) throws(OperationError) -> Plan {
+        let (target, groups, isWhole) = try doomed(name, tag)
+        var plan = Plan()
+        for group in groups { try planRemoval(of: group, into: &plan) }
+        if isWhole {
+            plan.append(.removeDirectory(FilePath(target.path)))
+            let fabric = FilePath(target.path).removingLastComponent()
+            if try targets(in: fabric).count == 1 { plan.append(.removeDirectory(fabric)) }
+        }
+        guard !keepingBackstores else { return plan }
+        for backstore in try owned(by: target.wwpn, groups) { try planRemoval(of: backstore, into: &plan) }
+        return plan
+    }
+
+    private func doomed(
+        _ name: String,
+        _ tag: TPGTag?
+    ) throws(OperationError) -> (target: Target, groups: [TargetPortalGroup], isWhole: Bool) {
+        let target = try target(named: name)
+        guard let tag else { return (target, target.groups, true) }
+        let groups = target.groups.filter { $0.path.hasSuffix("/\(tag.directory)") }
+        guard !groups.isEmpty else {
+            throw OperationError(
+                "find",
+                "\(target.path)/\(tag.directory)",
+                errno: .noSuchFileOrDirectory,
+                cause: "the target has no such portal group"
+            )
+        }
+        return (target, groups, groups.count == target.groups.count)
+    }
+
+    private func planRemoval(of group: TargetPortalGroup, into plan: inout Plan) throws(OperationError) {
+        let path = FilePath(group.path)
+        for lun in group.luns {
+            if let link = lun.link, let backstore = lun.backstore {
+                plan.append(.unlink(FilePath(link), from: FilePath(backstore)))
+            }
+        }
+        // From here on no endpoint can be set: what is still to be removed stays free.
+        if let nexus = group.nexus {
+            let old = group.path.contains("/fc.") ? "fc.\(nexus)" : nexus
+            plan.append(.write("NULL", to: path.appending("nexus"), replacing: old))
+        }
+        for lun in group.luns { plan.append(.removeDirectory(FilePath(lun.path))) }
+        for list in group.accessLists {
+            let mapped = try entries(FilePath(list)).first { $0.name.hasPrefix("lun_") }
+            if let mapped {
+                throw OperationError("delete", list, cause: "\(mapped.name) is mapped in it; remove it first")
+            }
+            plan.append(.removeDirectory(FilePath(list)))
+        }
+        plan.append(.removeDirectory(path))
+    }
+
+    /// The backstores that were made with these groups' LUNs and that nothing else exports.
+    private func owned(by wwpn: String, _ groups: [TargetPortalGroup]) throws(OperationError) -> [Backstore] {
+        var units: [String: String] = [:]
+        for group in groups {
+            for lun in group.luns {
+                guard let tag = group.tag, let number = lun.number, let backstore = lun.backstore else {
+                    continue
+                }
+                if backstore.hasSuffix("/\(wwpn):\(tag):\(number)") { units[backstore] = lun.path }
+            }
+        }
+        guard !units.isEmpty else { return [] }
+        let owned = try backstores().filter { units[$0.path] != nil }
+        for backstore in owned {
+            guard let other = backstore.exportedBy.first(where: { $0 != units[backstore.path] }) else {
+                continue
+            }
+            throw OperationError(
+                "delete",
+                backstore.path,
+                errno: .resourceBusy,
+                cause: "\(other) exports it as well",
+                hint: "delete that first, or use --keep-backstores"
+            )
+        }
+        return owned
+    }
+
+    /// Finds out whether an endpoint holds the group, without changing anything.
+    ///
+    /// The kernel answers the removal of a held group with `EBUSY` before it looks for what is in it, and that of any
+    /// other group that has LUNs with `ENOTEMPTY`. A group without a child would be removed: it needs no probe, as its
+    /// removal is the first step that could fail.
+    private func probeClaim(of group: TargetPortalGroup) throws(OperationError) {
+        guard !(group.luns.isEmpty && group.accessLists.isEmpty) else { return }
+        let operation = Operation.removeDirectory(FilePath(group.path))
+        do throws(Errno) {
+            try operation.perform(in: base, fileSystem)
+        } catch .directoryNotEmpty {
+            return
+        } catch {
+            let explanation = explain(operation, error)
+            throw OperationError(
+                "delete",
+                group.path,
+                errno: error,
+                cause: explanation.cause,
+                hint: explanation.hint
+            )
+        }
+    }
+}
+
+extension Plan {
+    /// The groups and backstores that the plan takes away.
+    var removedObjects: [String] {
+        operations.compactMap { operation in
+            switch operation {
+            case .removeBackstore(let path): path.string
+            case .removeDirectory(let path) where path.lastComponent?.string.hasPrefix("tpgt_") == true:
+                path.string
+            default: nil
+            }
+        }
+    }
+}

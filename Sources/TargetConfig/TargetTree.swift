@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+public import SystemPackage
+
+/// The kernel's target configuration: the `target` directory of a mounted configfs.
+///
+/// Reading never writes. Every change is planned and checked first, carried out under advisory locks (on the
+/// directory itself and, where it exists, on targetcli's lock file), and undone when it fails half way.
+public struct TargetTree: Sendable {
+    /// Where configfs is mounted unless the caller knows better.
+    public static let defaultRoot: FilePath = "/sys/kernel/config"
+
+    public let root: FilePath
+    let fileSystem: any ConfigFileSystem
+
+    var base: FilePath { root.appending("target") }
+
+    public init(root: FilePath = TargetTree.defaultRoot, fileSystem: any ConfigFileSystem = LinuxFileSystem())
+    {
+        (self.root, self.fileSystem) = (root, fileSystem)
+    }
+
+    /// The directory of the vhost fabric: `vhost`, or `tcm_vhost` where a kernel has that instead.
+    func fabric() throws(OperationError) -> FilePath {
+        let names = try requireTargets()
+        return names.contains("tcm_vhost") && !names.contains("vhost") ? "tcm_vhost" : "vhost"
+    }
+
+    /// The directories in `target`: `core` and the fabrics. It is there when configfs is mounted and the target core is loaded.
+    @discardableResult
+    func requireTargets() throws(OperationError) -> [String] {
+        do throws(Errno) {
+            return try fileSystem.list(base).filter { $0.kind == .directory }.map(\.name)
+        } catch .noSuchFileOrDirectory {
+            throw absence()
+        } catch {
+            throw OperationError("read", base.string, errno: error)
+        }
+    }
+
+    private func absence() -> OperationError {
+        let mounts: String
+        do throws(Errno) {
+            mounts = try fileSystem.read("/proc/mounts")
+        } catch {
+            mounts = ""
+        }
+        let isMounted = mounts.split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            return fields.count > 2 && fields[1] == root.string && fields[2] == "configfs"
+        }
+        guard !isMounted else {
+            return OperationError(
+                "open",
+                base.string,
+                errno: .noSuchFileOrDirectory,
+                cause: "target_core_mod is not loaded",
+                hint: "load it with: ringside module load vhost_scsi"
+            )
+        }
+        return OperationError(
+            "open",
+            root.string,
+            errno: .noSuchFileOrDirectory,
+            cause: "configfs is not mounted there",
+            hint: "mount it with: modprobe configfs; mount -t configfs none \(root)"
+        )
+    }
+
+    /// Runs `body` alone, after checking that this user may change the configuration.
+    func changing<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
+        try requireTargets()
+        do throws(Errno) {
+            try fileSystem.checkWritable(base)
+        } catch {
+            let needsRoot = error == .permissionDenied || error == .notPermitted
+            throw OperationError(
+                "change",
+                base.string,
+                errno: error,
+                cause: needsRoot ? "only root may change targets" : nil,
+                hint: needsRoot ? "run it with sudo" : nil
+            )
+        }
+        return try fileSystem.withLock(on: ["/run/targetcli.lock", base], body)
+    }
+
+    /// The entries of a directory below `target`; none where it is absent.
+    func entries(_ path: FilePath) throws(OperationError) -> [(name: String, kind: FileStatus.Kind)] {
+        do throws(Errno) {
+            return try fileSystem.list(base.pushing(path))
+        } catch .noSuchFileOrDirectory {
+            return []
+        } catch {
+            throw OperationError("read", path.string, errno: error)
+        }
+    }
+
+    /// An attribute's value without its line end; nil where it is absent or has none yet.
+    func attribute(_ path: FilePath) throws(OperationError) -> String? {
+        do throws(Errno) {
+            let text = try fileSystem.read(base.pushing(path))
+            return String(text.prefix { $0 != "\n" && $0 != "\0" })
+        } catch {
+            // ENODEV: a nexus that is not set. EACCES: it can only be written, or only root may read it.
+            let isAbsent = [.noSuchFileOrDirectory, .operationNotSupportedByDevice, .permissionDenied]
+                .contains(error)
+            if isAbsent { return nil }
+            throw OperationError("read", path.string, errno: error)
+        }
+    }
+}
