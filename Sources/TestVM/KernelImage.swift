@@ -75,12 +75,20 @@ public struct KernelImage: Equatable, Sendable {
         return kernel
     }
 
-    private init(release: String, boot: FilePath, root: FilePath) {
+    init(release: String, image: FilePath, modules: FilePath) {
         self.release = release
-        image = boot.appending("vmlinuz-\(release)")
-        modules = root.appending("lib/modules/\(release)")
-        let config = boot.appending("config-\(release)")
+        self.image = image
+        self.modules = modules
+        let config = image.removingLastComponent().appending("config-\(release)")
         configuration = config.exists ? config : nil
+    }
+
+    private init(release: String, boot: FilePath, root: FilePath) {
+        self.init(
+            release: release,
+            image: boot.appending("vmlinuz-\(release)"),
+            modules: root.appending("lib/modules/\(release)")
+        )
     }
 
     /// Whether the image can be entered as a PVH guest, which spares the firmware and the image's own decompressor.

@@ -11,6 +11,13 @@ public struct KernelLogRecord: Equatable, Sendable {
     /// The message.
     public var text: String
 
+    public init(level: Int, sequence: Int, timestamp: Int, text: String) {
+        self.level = level
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.text = text
+    }
+
     /// - Parameter record: `PRIORITY,SEQUENCE,TIMESTAMP,FLAGS;TEXT`, where the priority's low three bits are the level.
     public init?(_ record: String) {
         guard let semicolon = record.firstIndex(of: ";") else { return nil }
