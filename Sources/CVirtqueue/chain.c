@@ -193,6 +193,8 @@ int vq_chain_read(const struct vq_chain *chain, __u64 offset, void *data,
 	    len > chain->readable_bytes - offset)
 		return -EMSGSIZE;
 	chain_copy(chain->segments, offset, data, len, false);
+	/* The caller checks the copy; the compiler must not read again. */
+	barrier();
 	return 0;
 }
 
