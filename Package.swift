@@ -128,6 +128,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["TestVM", "LinuxSystem", subprocess, system],
+            exclude: ["Modules"],
             swiftSettings: settings
         ),
     ]

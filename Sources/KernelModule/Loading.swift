@@ -25,7 +25,7 @@ extension ModuleContext {
         options: LoadOptions = LoadOptions()
     ) throws(OperationError) -> LoadReport {
         let plan = try plan(for: names)
-        let before = try running.all()
+        let before = try options.isDryRun && !running.list.exists ? [] : running.all()
         var report = LoadReport(requested: plan.requested)
         let steps = try selectSteps(of: plan, besides: before, options: options, report: &report)
         try checkParameters(parameters, of: plan, options: options)
@@ -90,7 +90,7 @@ extension ModuleContext {
     }
 
     private func words(_ configured: String, _ given: [String]) -> String {
-        ([configured] + given).filter { !$0.isEmpty }.joined(separator: " ")
+        ([configured] + given.map { $0.kernelQuoted }).filter { !$0.isEmpty }.joined(separator: " ")
     }
 
     private func run(

@@ -45,3 +45,11 @@ extension ModuleFields {
         }
     }
 }
+
+extension String {
+    /// A `NAME=VALUE` as the kernel's parser takes it: a value with a space in it stands in double quotes.
+    var kernelQuoted: String {
+        guard contains(" "), !contains("\""), let sign = firstIndex(of: "=") else { return self }
+        return "\(self[...sign])\"\(self[sign...].dropFirst())\""
+    }
+}

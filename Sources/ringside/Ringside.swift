@@ -11,7 +11,12 @@ struct Ringside: AsyncParsableCommand {
             Exit status: 0 ok, 1 failed, 2 wrong usage, 77 skipped because something is absent.
             """,
         version: "0.1.0",
-        subcommands: [BackstoreCommand.self, TargetCommand.self, VMCommand.self]
+        subcommands: [
+            BackstoreCommand.self,
+            ModuleCommand.self,
+            TargetCommand.self,
+            VMCommand.self,
+        ]
     )
 
     /// Replaces the parser's own entry point for its exit codes: usage errors are 2, as for most of the field's tools.
