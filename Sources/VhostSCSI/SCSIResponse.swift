@@ -21,6 +21,20 @@ public struct SCSIResponse: Equatable, Sendable {
         self.sense = sense
     }
 
+    /// Reads the structure's 108 bytes.
+    init(_ bytes: [UInt8]) {
+        func word(_ offset: Int) -> UInt32 {
+            (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << ($1 * 8) }
+        }
+        let senseCount = min(Int(word(0)), Self.byteCount - 12)
+        self.init(
+            response: bytes[11],
+            status: bytes[10],
+            residual: word(4),
+            sense: Array(bytes[12..<(12 + senseCount)])
+        )
+    }
+
     /// True where command and data went through.
     public var isGood: Bool { response == 0 && status == 0 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+internal import Glibc
+
+/// Time that only goes forward, cheap enough to read in a hot loop.
+public enum MonotonicClock {
+    /// Nanoseconds since some fixed moment.
+    ///
+    /// The corresponding C function is `clock_gettime` with `CLOCK_MONOTONIC`.
+    public static var nanoseconds: UInt64 {
+        var time = timespec()
+        // `time` outlives the call, which cannot fail for this clock.
+        _ = unsafe Glibc.clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
