@@ -23,6 +23,8 @@ public final class VhostSCSIDevice {
     public private(set) var abiVersion: Int?
     /// The eventfds of each ring while started, in the order of the rings.
     public private(set) var events: [RingEvents] = []
+    /// The rings while started: control, event, request.
+    public private(set) var rings: [VhostRing] = []
     /// True between `start` and `stop`.
     public var isStarted: Bool { !undo.isEmpty }
 
@@ -100,6 +102,7 @@ public final class VhostSCSIDevice {
         } catch {
             throw error.adding(unwind())
         }
+        self.rings = rings
     }
 
     /// Takes the endpoint, the rings, their eventfds and the memory back. Every step is made whatever the others do.
@@ -173,6 +176,7 @@ public final class VhostSCSIDevice {
             }
         }
         events = []
+        rings = []
         return failures
     }
 }

@@ -16,6 +16,7 @@ struct Ringside: AsyncParsableCommand {
             ModuleCommand.self,
             TargetCommand.self,
             VMCommand.self,
+            VhostCommand.self,
         ]
     )
 

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import VhostSCSI
+
+struct VhostOpenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "open",
+        abstract: "Start vhost-scsi devices, hold them until a signal, stop them.",
+        discussion: """
+            While a device is started, its TPG is claimed: nobody else gets it, and it cannot be deleted.
+            The command ends on SIGINT, SIGTERM, or after --seconds.
+
+            EXAMPLES
+              ringside vhost open id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost open id=a,wwpn=naa.500140500000001,tpgt=1 id=b,wwpn=naa.500140500000002,tpgt=1
+              ringside vhost open --seconds 0 --json id=a,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost open --dry-run id=a,wwpn=naa.500140500000001,tpgt=1
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The devices: id=NAME,wwpn=WWPN,tpgt=N[,vhostfd=N].", valueName: "options"))
+    var lists: [String]
+
+    @Option(help: "How long to hold the devices, in seconds.")
+    var seconds: Double?
+
+    @Flag(help: "Print the ioctls of start and stop instead of making them.")
+    var dryRun = false
+
+    @OptionGroup var node: VhostNodeOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        do {
+            _ = try options()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+        if let seconds, !(0...86400 * 365).contains(seconds) {
+            throw ValidationError("--seconds is 0 or more.")
+        }
+    }
+
+    private func options() throws(OperationError) -> [VhostSCSIOptions] {
+        var options: [VhostSCSIOptions] = []
+        for list in lists {
+            options.append(try VhostSCSIOptions(list, openIdentifiers: Set(options.map(\.id))))
+        }
+        return options
+    }
+
+    func run() throws {
+        if dryRun { return try printRequests() }
+        let signals = SignalWait([SIGINT, SIGTERM])
+        var started: [SCSIInitiator] = []
+        var reports: [VhostDeviceReport] = []
+        do {
+            for options in try options() {
+                let device = try VhostSCSIDevice(options, path: node.path)
+                started.append(try SCSIInitiator(device))
+                reports.append(VhostDeviceReport(device))
+            }
+            try output.print(reports) { reports in reports.map(\.description).joined(separator: "\n\n") }
+            _ = signals.wait(seconds: seconds)
+        } catch {
+            try stop(started, after: error)
+        }
+        try stop(started, after: nil)
+    }
+
+    /// Stops all devices, the last one first, and throws the first error that there was.
+    private func stop(_ started: [SCSIInitiator], after failure: (any Error)?) throws {
+        var first = failure
+        for initiator in started.reversed() {
+            do {
+                try initiator.detach()
+            } catch {
+                first = first ?? error
+            }
+        }
+        if let first { throw first }
+    }
+
+    private func printRequests() throws {
+        var reports: [VhostRequestReport] = []
+        for options in try options() {
+            let system = DryRunVhostSystem()
+            try SCSIInitiator(VhostSCSIDevice(options, path: node.path, system: system)).detach()
+            reports += system.requests.map { VhostRequestReport(device: options.id, request: $0) }
+        }
+        try output.print(reports) { reports in
+            Table(
+                columns: ["device", "ioctl", "number", "bytes", "argument"],
+                rows: reports.map { [$0.device, $0.ioctl, $0.number, "\($0.bytes.count / 2)", $0.argument] }
+            ).description
+        }
+    }
+}
+
+/// One ioctl of a dry run.
+private struct VhostRequestReport: Encodable {
+    let device: String
+    let ioctl: String
+    let number: String
+    let argument: String
+    /// The argument in hexadecimal; addresses and descriptors in it are those of this run.
+    let bytes: String
+
+    init(device: String, request: VhostRequest) {
+        self.device = device
+        ioctl = request.name.rawValue
+        number = "0x" + String(request.name.number, radix: 16)
+        argument = request.detail
+        bytes = request.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// What a started device is like.
+private struct VhostDeviceReport: Encodable {
+    struct Ring: Encodable {
+        let name: String
+        let size: Int
+        let kick: Int
+        let call: Int
+        let error: Int
+    }
+
+    let id: String
+    let wwpn: String
+    let tpgt: Int
+    let abiVersion: Int
+    let offeredFeatures: [String]
+    let features: [String]
+    let rings: [Ring]
+
+    init(_ device: VhostSCSIDevice) {
+        id = device.options.id
+        wwpn = device.options.wwpn
+        tpgt = Int(device.options.tpgt)
+        abiVersion = device.abiVersion ?? 0
+        offeredFeatures = device.offered.names
+        features = device.features.names
+        rings = zip(device.rings, device.events).enumerated().map { index, ring in
+            Ring(
+                name: ["control", "event", "request"][min(index, 2)],
+                size: Int(ring.0.size),
+                kick: Int(ring.1.kick.number),
+                call: Int(ring.1.call.number),
+                error: Int(ring.1.error.number)
+            )
+        }
+    }
+
+    var description: String {
+        let table = Table(
+            columns: ["ring", "name", "descriptors", "kick fd", "call fd", "error fd"],
+            rows: rings.enumerated().map { index, ring in
+                ["\(index)", ring.name, "\(ring.size)", "\(ring.kick)", "\(ring.call)", "\(ring.error)"]
+            }
+        )
+        return """
+            \(id): endpoint set to \(wwpn), tpgt \(tpgt)
+            ABI version  \(abiVersion)\(abiVersion > 0 ? " (every TPG of the WWPN that has a nexus)" : "")
+            offered      \(offeredFeatures.joined(separator: " "))
+            in use       \(features.joined(separator: " "))
+            \(table)
+            """
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import LinuxSystem
+import VhostSCSI
+
+struct VhostProbeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "probe",
+        abstract: "Ask a target what it is: INQUIRY, REPORT LUNS, READ CAPACITY, TEST UNIT READY.",
+        discussion: """
+            Changes nothing on the target; its TPG is claimed while the command runs.
+
+            EXAMPLES
+              ringside vhost probe id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost probe --json id=a,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost probe id=a,wwpn=naa.500140500000001,tpgt=1,vhostfd=3 3<>/dev/vhost-scsi
+            """
+    )
+
+    @OptionGroup var device: VhostDeviceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let initiator = try device.start(depth: 1, transferBytes: 256 << 10)
+        let units = try initiator.finishing { () throws(OperationError) in
+            var units: [LogicalUnitReport] = []
+            for lun in try initiator.reportLUNs() { units.append(try LogicalUnitReport(initiator, lun)) }
+            return units
+        }
+        let report = ProbeReport(wwpn: device.options.wwpn, target: Int(initiator.target), luns: units)
+        try output.print(report) { $0.description }
+    }
+}
+
+extension VhostDeviceOptions {
+    /// Opens and starts the device.
+    func start(depth: Int, transferBytes: Int) throws(OperationError) -> SCSIInitiator {
+        let device = try VhostSCSIDevice(options, path: node.path)
+        return try start(device, depth: depth, transferBytes: transferBytes)
+    }
+
+    func start(_ device: VhostSCSIDevice, depth: Int, transferBytes: Int) throws(OperationError)
+        -> SCSIInitiator
+    {
+        let initiator = try SCSIInitiator(device, depth: depth, transferBytes: transferBytes)
+        initiator.timeout = node.timeout
+        return initiator
+    }
+}
+
+extension SCSIInitiator {
+    /// Runs `body` and detaches, also where it fails; its failure counts more than that of detaching.
+    func finishing<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
+        let result: Result
+        do {
+            result = try body()
+        } catch {
+            do { try detach() } catch let second { throw error.followed(by: second) }
+            throw error
+        }
+        try detach()
+        return result
+    }
+}
+
+extension OperationError {
+    fileprivate func followed(by other: OperationError) -> OperationError {
+        var error = self
+        error.cause += "; and stopping failed: \(other)"
+        return error
+    }
+}
+
+/// What the target answered.
+private struct ProbeReport: Encodable {
+    let wwpn: String
+    let target: Int
+    let luns: [LogicalUnitReport]
+
+    var description: String {
+        guard !luns.isEmpty else { return "\(wwpn) target \(target): no logical units" }
+        return Table(
+            columns: ["lun", "type", "vendor", "product", "rev", "blocks", "block size", "ready"],
+            rows: luns.map { unit in
+                [
+                    "\(unit.lun)", unit.type, unit.vendor, unit.product, unit.revision,
+                    unit.blocks.map { "\($0)" } ?? "-", unit.blockSize.map { "\($0)" } ?? "-",
+                    unit.notReady ?? "yes",
+                ]
+            }
+        ).description
+    }
+}
+
+/// What one logical unit answered.
+private struct LogicalUnitReport: Encodable {
+    let lun: Int
+    let type: String
+    let vendor: String
+    let product: String
+    let revision: String
+    let blocks: UInt64?
+    let blockSize: Int?
+    let ready: Bool
+    let notReady: String?
+
+    init(_ initiator: SCSIInitiator, _ lun: UInt16) throws(OperationError) {
+        let inquiry = try initiator.inquiry(lun: lun)
+        self.lun = Int(lun)
+        type = inquiry.typeName
+        vendor = inquiry.vendor
+        product = inquiry.product
+        revision = inquiry.revision
+        do throws(OperationError) {
+            try initiator.testUnitReady(lun: lun)
+        } catch  where error.errno == nil {
+            // The logical unit's refusal is an answer; a broken ring is not.
+            (ready, notReady, blocks, blockSize) = (false, error.cause, nil, nil)
+            return
+        }
+        (ready, notReady) = (true, nil)
+        let capacity = inquiry.deviceType == 0 ? try initiator.readCapacity(lun: lun) : nil
+        blocks = capacity?.blocks
+        blockSize = capacity?.blockSize
+    }
+}
