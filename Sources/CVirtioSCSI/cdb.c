@@ -2,18 +2,18 @@
 #include "vq_platform.h"
 #include "virtio_scsi_request.h"
 
-#define CDB_TEST_UNIT_READY 0x00
-#define CDB_INQUIRY 0x12
-#define CDB_INQUIRY_PAGE 0x01
-#define CDB_READ_CAPACITY_10 0x25
-#define CDB_READ_10 0x28
-#define CDB_WRITE_10 0x2a
-#define CDB_READ_16 0x88
-#define CDB_WRITE_16 0x8a
-#define CDB_SERVICE_ACTION_IN_16 0x9e
+#define CDB_TEST_UNIT_READY	    0x00
+#define CDB_INQUIRY		    0x12
+#define CDB_INQUIRY_PAGE	    0x01
+#define CDB_READ_CAPACITY_10	    0x25
+#define CDB_READ_10		    0x28
+#define CDB_WRITE_10		    0x2a
+#define CDB_READ_16		    0x88
+#define CDB_WRITE_16		    0x8a
+#define CDB_SERVICE_ACTION_IN_16    0x9e
 #define CDB_READ_CAPACITY_16_ACTION 0x10
-#define CDB_READ_CAPACITY_16_BYTES 32
-#define CDB_REPORT_LUNS 0xa0
+#define CDB_READ_CAPACITY_16_BYTES  32
+#define CDB_REPORT_LUNS		    0xa0
 
 static void cdb_begin(__u8 *cdb, __u8 opcode)
 {

@@ -55,8 +55,7 @@ static int control_parse_an(const struct vq_chain *chain,
 		return -ENOSPC;
 	if (vq_chain_read(chain, 0, &header, sizeof(header)))
 		return -EINVAL;
-	control->events =
-		le32_to_cpu((__force __le32)header.event_requested);
+	control->events = le32_to_cpu((__force __le32)header.event_requested);
 	return vscsi_address_decode(header.lun, &control->address);
 }
 
@@ -83,8 +82,8 @@ int vscsi_control_parse(const struct vq_chain *chain,
 int vscsi_control_respond(const struct vq_chain *chain,
 			  const struct vscsi_control *control, __u8 response)
 {
-	struct virtio_scsi_ctrl_tmf_resp tmf = { .response = response };
-	struct virtio_scsi_ctrl_an_resp an = { .response = response };
+	struct virtio_scsi_ctrl_tmf_resp tmf = {.response = response};
+	struct virtio_scsi_ctrl_an_resp an = {.response = response};
 	int error;
 
 	if (control->type == VIRTIO_SCSI_T_TMF)

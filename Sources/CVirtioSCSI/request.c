@@ -2,7 +2,6 @@
 #include "vq_platform.h"
 #include "virtio_scsi_request.h"
 
-
 _Static_assert(sizeof(struct virtio_scsi_cmd_req) == 51, "header");
 _Static_assert(sizeof(struct virtio_scsi_cmd_req_pi) == 59, "PI header");
 _Static_assert(sizeof(struct virtio_scsi_cmd_resp) == 108, "response");
@@ -11,13 +10,13 @@ _Static_assert(sizeof(struct virtio_scsi_cmd_resp) == 108, "response");
 #define REQUEST_VARIABLE_HEADER 8
 
 /* The fields ahead of the command, which both headers begin with. */
-#define REQUEST_COMMON(to, command)                                           \
-	do {                                                                  \
-		(to)->tag = (__force __virtio64)cpu_to_le64((command)->tag);  \
-		(to)->task_attr = (command)->task_attr;                       \
-		(to)->prio = (command)->prio;                                 \
-		(to)->crn = (command)->crn;                                   \
-		memcpy((to)->cdb, (command)->cdb, sizeof((to)->cdb));         \
+#define REQUEST_COMMON(to, command)                                            \
+	do {                                                                   \
+		(to)->tag = (__force __virtio64)cpu_to_le64((command)->tag);   \
+		(to)->task_attr = (command)->task_attr;                        \
+		(to)->prio = (command)->prio;                                  \
+		(to)->crn = (command)->crn;                                    \
+		memcpy((to)->cdb, (command)->cdb, sizeof((to)->cdb));          \
 	} while (0)
 
 int vscsi_command_build(const struct vscsi_command *command,
@@ -49,7 +48,8 @@ static int request_decode(const struct virtio_scsi_cmd_req_pi *header,
 	command->task_attr = header->task_attr;
 	command->prio = header->prio;
 	command->crn = header->crn;
-	command->pi_bytes_out = le32_to_cpu((__force __le32)header->pi_bytesout);
+	command->pi_bytes_out =
+		le32_to_cpu((__force __le32)header->pi_bytesout);
 	command->pi_bytes_in = le32_to_cpu((__force __le32)header->pi_bytesin);
 	memcpy(command->cdb, header->cdb, sizeof(command->cdb));
 	return vscsi_address_decode(header->lun, &command->address);
@@ -123,8 +123,8 @@ static bool request_cdb_fits(const __u8 *cdb)
 int vscsi_request_parse(const struct vq_chain *chain, _Bool pi,
 			struct vscsi_request *request)
 {
-	__u64 header_bytes = pi ? sizeof(struct virtio_scsi_cmd_req_pi) :
-				  sizeof(struct virtio_scsi_cmd_req);
+	__u64 header_bytes = pi ? sizeof(struct virtio_scsi_cmd_req_pi)
+				: sizeof(struct virtio_scsi_cmd_req);
 	struct virtio_scsi_cmd_req_pi header;
 
 	if (chain->writable_bytes < sizeof(struct virtio_scsi_cmd_resp))

@@ -12,8 +12,7 @@ int vscsi_response_write(const struct vscsi_response *response,
 
 	if (response->sense_bytes > VSCSI_SENSE_SIZE)
 		return -EINVAL;
-	wire.sense_len =
-		(__force __virtio32)cpu_to_le32(response->sense_bytes);
+	wire.sense_len = (__force __virtio32)cpu_to_le32(response->sense_bytes);
 	wire.resid = (__force __virtio32)cpu_to_le32(response->resid);
 	wire.status_qualifier =
 		(__force __virtio16)cpu_to_le16(response->qualifier);
@@ -23,7 +22,7 @@ int vscsi_response_write(const struct vscsi_response *response,
 
 int vscsi_command_reject(const struct vq_chain *chain, __u8 response)
 {
-	struct vscsi_response rejected = { .response = response };
+	struct vscsi_response rejected = {.response = response};
 
 	return vscsi_response_write(&rejected, chain);
 }

@@ -36,8 +36,8 @@ static int chain_piece(struct chain_walk *walk, __u64 addr, __u64 len,
 int chain_add_slow(struct chain_walk *walk, const struct chain_desc *desc)
 {
 	__u32 access = chain_desc_access(desc);
-	bool unordered = access == VQ_ACCESS_READ &&
-			 walk->readable != walk->count;
+	bool unordered =
+		access == VQ_ACCESS_READ && walk->readable != walk->count;
 	__u32 free = walk->capacity - walk->count;
 	__u64 addr = desc->addr, left = desc->len;
 
@@ -136,7 +136,7 @@ static int chain_table_check(struct chain_walk *walk, __u64 addr, __u64 len)
  */
 int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc)
 {
-	struct chain_table table = { .addr = desc->addr, .left = desc->len };
+	struct chain_table table = {.addr = desc->addr, .left = desc->len};
 	__u32 count = desc->len / sizeof(struct vring_desc);
 	struct chain_desc entry;
 	int error;
@@ -198,8 +198,8 @@ int vq_chain_read(const struct vq_chain *chain, __u64 offset, void *data,
 	return 0;
 }
 
-int vq_chain_write(const struct vq_chain *chain, __u64 offset,
-		   const void *data, __u64 len)
+int vq_chain_write(const struct vq_chain *chain, __u64 offset, const void *data,
+		   __u64 len)
 {
 	if (offset > chain->writable_bytes ||
 	    len > chain->writable_bytes - offset)

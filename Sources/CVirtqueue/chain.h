@@ -61,14 +61,13 @@ int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc);
 
 static __always_inline __u32 chain_desc_access(const struct chain_desc *desc)
 {
-	return desc->flags & VRING_DESC_F_WRITE ? VQ_ACCESS_WRITE :
-						  VQ_ACCESS_READ;
+	return desc->flags & VRING_DESC_F_WRITE ? VQ_ACCESS_WRITE
+						: VQ_ACCESS_READ;
 }
 
 /* One segment; a readable one behind a writable one is the driver's fault. */
-static __always_inline int chain_add_segment(struct chain_walk *walk,
-					     void *base, __u64 len,
-					     __u32 access)
+static __always_inline int
+chain_add_segment(struct chain_walk *walk, void *base, __u64 len, __u32 access)
 {
 	struct vq_segment *segment = &walk->segments[walk->count];
 

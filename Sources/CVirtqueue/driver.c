@@ -109,7 +109,7 @@ int vq_driver_add_indirect(struct vq_driver *drv,
 	__u32 num = min_t(__u32, drv->num, indirect->capacity);
 	__u32 total = readable + writable;
 	__u16 head = drv->free_head;
-	struct vq_buffer table = { .addr = indirect->addr };
+	struct vq_buffer table = {.addr = indirect->addr};
 	__u64 writable_bytes = 0;
 
 	if (!driver_count_valid(num, readable, writable))
@@ -189,8 +189,8 @@ static __always_inline int driver_take(struct vq_driver *drv,
 	return 0;
 }
 
-int vq_driver_reap(struct vq_driver *drv, struct vq_completion *done,
-		   __u32 max, __u32 *count)
+int vq_driver_reap(struct vq_driver *drv, struct vq_completion *done, __u32 max,
+		   __u32 *count)
 {
 	int error = driver_refill(drv);
 	__u32 taken = 0;

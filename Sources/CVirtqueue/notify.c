@@ -106,8 +106,7 @@ void vq_driver_disable_callback(struct vq_driver *drv)
 {
 	/* The index that the device passes last of all. */
 	if (drv->event_idx)
-		notify_store16(&drv->avail->ring[drv->num],
-			       drv->last_used - 1);
+		notify_store16(&drv->avail->ring[drv->num], drv->last_used - 1);
 	else
 		notify_store16(&drv->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
 }

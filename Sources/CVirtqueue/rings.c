@@ -52,7 +52,7 @@ __u64 vq_rings_size(__u32 num)
 
 int vq_rings_place(void *memory, __u32 num, struct vq_rings *rings)
 {
-	struct vq_rings placed = { .num = num };
+	struct vq_rings placed = {.num = num};
 
 	placed.desc = memory;
 	placed.avail = (char *)memory + rings_avail_offset(num);

@@ -172,7 +172,7 @@ void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 
 void vq_device_push(struct vq_device *dev, __u16 head, __u32 len)
 {
-	struct vq_used used = { .id = head, .len = len };
+	struct vq_used used = {.id = head, .len = len};
 
 	vq_device_push_batch(dev, &used, 1);
 }

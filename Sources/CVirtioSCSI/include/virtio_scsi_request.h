@@ -20,7 +20,7 @@
 /* LUNs above this have no place in a virtio-scsi address. */
 #define VSCSI_LUN_MAX 0x3fff
 
-#define VSCSI_CDB_SIZE 32
+#define VSCSI_CDB_SIZE	 32
 #define VSCSI_SENSE_SIZE 96
 
 /**

@@ -66,7 +66,7 @@ int vq_chain_read(const struct vq_chain *chain, __u64 offset, void *data,
  *
  * Return: 0, or -EMSGSIZE and nothing copied if the part ends before that.
  */
-int vq_chain_write(const struct vq_chain *chain, __u64 offset,
-		   const void *data, __u64 len);
+int vq_chain_write(const struct vq_chain *chain, __u64 offset, const void *data,
+		   __u64 len);
 
 #endif

@@ -182,8 +182,8 @@ _Bool vq_driver_kick_prepare(struct vq_driver *drv);
  * at fault, -EINVAL (index moved by more than there is outstanding, id out of
  * range or not outstanding), -EMSGSIZE (more bytes written than writable).
  */
-int vq_driver_reap(struct vq_driver *drv, struct vq_completion *done,
-		   __u32 max, __u32 *count);
+int vq_driver_reap(struct vq_driver *drv, struct vq_completion *done, __u32 max,
+		   __u32 *count);
 
 /**
  * vq_driver_get_used() - take back one buffer

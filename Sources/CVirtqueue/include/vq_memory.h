@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 /* Access rights of a region, and the access that a translation asks for. */
-#define VQ_ACCESS_READ 1
+#define VQ_ACCESS_READ	1
 #define VQ_ACCESS_WRITE 2
 
 /**

@@ -28,14 +28,15 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define virt_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define READ_ONCE(x)		 __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	 __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define virt_load_acquire(p)	 __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define virt_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 /* A locked add to the stack costs a tenth of the mfence compilers emit. */
 #if defined(__x86_64__)
-#define virt_mb() __asm__ volatile("lock; addl $0,-132(%%rsp)" ::: "memory", "cc")
+#define virt_mb()                                                              \
+	__asm__ volatile("lock; addl $0,-132(%%rsp)" ::: "memory", "cc")
 #else
 #define virt_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
@@ -68,9 +69,9 @@ static inline void put_unaligned_be64(__u64 value, void *at)
 	memcpy(at, &big, sizeof(big));
 }
 
-#define barrier() __asm__ volatile("" ::: "memory")
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define barrier()	  __asm__ volatile("" ::: "memory")
+#define likely(x)	  __builtin_expect(!!(x), 1)
+#define unlikely(x)	  __builtin_expect(!!(x), 0)
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define __force
 

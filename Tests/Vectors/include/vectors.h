@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Vectors: what a driver, right or wrong, puts in a ring or a request, and
+ * what the device side must make of it. They are data; whoever can link the
+ * core can run them, in user space or in the kernel.
+ */
+#ifndef VECTORS_H
+#define VECTORS_H
+
+#include <linux/types.h>
+
+#include "mock_driver.h"
+
+#define VECTOR_DESCS	6
+#define VECTOR_SEGMENTS 6
+
+/**
+ * struct vector_segment - a segment by guest address
+ * @addr: guest-physical address
+ * @len: bytes
+ */
+struct vector_segment {
+	__u64 addr;
+	__u64 len;
+};
+
+/**
+ * struct chain_vector - one chain at index 0 of a ring
+ * @name: what it is about
+ * @num: entries of the ring, 0 for 4
+ * @idx: available index shown, 0 for 1
+ * @head: the entry
+ * @desc: descriptors 0 and following
+ * @table: guest address of an indirect table, 0 for none
+ * @indirect: its descriptors
+ * @capacity: segments there is room for, 0 for VECTOR_SEGMENTS
+ * @error: what pop must return, as a positive errno
+ * @readable: readable segments wanted
+ * @writable: writable segments wanted
+ * @segments: the segments wanted
+ */
+struct chain_vector {
+	const char *name;
+	__u16 num;
+	__u16 idx;
+	__u16 head;
+	struct mock_desc desc[VECTOR_DESCS];
+	__u64 table;
+	struct mock_desc indirect[VECTOR_DESCS];
+	__u32 capacity;
+	int error;
+	__u32 readable;
+	__u32 writable;
+	struct vector_segment segments[VECTOR_SEGMENTS];
+};
+
+/**
+ * struct signal_vector - chains returned, and who wants to know
+ * @name: what it is about
+ * @features: virtio features
+ * @flags: flags of the available ring
+ * @event: used event index
+ * @used: used index at the start
+ * @waiting: chains that are still available at the end
+ * @first: chains pushed before the first decision
+ * @second: chains pushed before the second decision
+ * @signal: the decisions wanted
+ */
+struct signal_vector {
+	const char *name;
+	__u64 features;
+	__u16 flags;
+	__u16 event;
+	__u16 used;
+	__u16 waiting;
+	__u16 first;
+	__u16 second;
+	_Bool signal[2];
+};
+
+/**
+ * struct request_vector - a request of virtio-scsi
+ * @name: what it is about
+ * @pi: whether VIRTIO_SCSI_F_T10_PI is in use
+ * @out: bytes of the readable part
+ * @in: bytes of the writable part
+ * @lun: first four bytes of the address
+ * @pi_out: bytes of protection information of written data
+ * @pi_in: bytes of protection information of read data
+ * @opcode: first byte of the command
+ * @length: its additional length, at byte 7
+ * @error: what parsing must return, as a positive errno
+ * @direction: enum vscsi_direction wanted
+ * @target: target wanted
+ * @number: LUN wanted
+ * @pi_bytes: bytes of protection information wanted
+ * @data_offset: offset of the data wanted
+ * @data_bytes: bytes of data wanted
+ */
+struct request_vector {
+	const char *name;
+	_Bool pi;
+	__u32 out;
+	__u32 in;
+	__u8 lun[4];
+	__u32 pi_out;
+	__u32 pi_in;
+	__u8 opcode;
+	__u8 length;
+	int error;
+	__u32 direction;
+	__u8 target;
+	__u16 number;
+	__u32 pi_bytes;
+	__u64 data_offset;
+	__u64 data_bytes;
+};
+
+/**
+ * chain_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct chain_vector *chain_vector_at(__u32 index);
+
+/**
+ * signal_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct signal_vector *signal_vector_at(__u32 index);
+
+/**
+ * request_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct request_vector *request_vector_at(__u32 index);
+
+/**
+ * chain_vector_run() - pop the chain, twice if it is at fault
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *chain_vector_run(const struct chain_vector *vector, void *storage);
+
+/**
+ * signal_vector_run() - push the chains
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *signal_vector_run(const struct signal_vector *vector,
+			      void *storage);
+
+/**
+ * request_vector_run() - parse the request, split in pieces of any size
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *request_vector_run(const struct request_vector *vector,
+			       void *storage);
+
+#endif
