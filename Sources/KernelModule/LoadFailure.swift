@@ -57,7 +57,7 @@ struct LoadFailure {
                 let kernel = message.between("should be '", "'")
             else { continue }
             return (
-                "it was built for '\(module)', the running kernel is '\(kernel)'",
+                "it was built for '\(module.trimmed)', the running kernel is '\(kernel.trimmed)'",
                 "rebuild it with: make -C /lib/modules/$(uname -r)/build M=$PWD modules"
             )
         }

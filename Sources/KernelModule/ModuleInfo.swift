@@ -68,7 +68,7 @@ extension ModuleContext {
             version: fields["version"],
             license: fields["license"],
             authors: fields.all("author"),
-            vermagic: fields["vermagic"].map { $0.split(separator: " ").joined(separator: " ") },
+            vermagic: fields["vermagic"]?.trimmed,
             isInTree: module.isBuiltin || fields["intree"] == "Y",
             dependencies: fields.dependencies,
             softDependenciesBefore: fields.softDependencies.before,

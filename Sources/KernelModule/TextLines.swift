@@ -15,6 +15,11 @@ extension FilePath {
     }
 }
 
+extension String {
+    /// The words with one space between.
+    var trimmed: String { split(separator: " ").joined(separator: " ") }
+}
+
 extension StringProtocol {
     /// What stands between the first `start` and the next `end` behind it.
     func between(_ start: String, _ end: String) -> String? {

@@ -20,8 +20,8 @@ public struct UnloadOptions: Sendable {
 public struct UnloadReport: Equatable, Encodable, Sendable {
     /// What is gone, in the order in which it went.
     public var unloaded: [String] = []
+    /// After a dry run: the dependencies that would go as well if nobody used them then.
+    public var candidates: [String] = []
     /// What the kernel logged meanwhile.
     public var kernelMessages: [String] = []
-
-    public init() {}
 }

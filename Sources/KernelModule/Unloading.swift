@@ -26,19 +26,28 @@ extension ModuleContext {
                 try appendWithDependents(module, of: loaded, options: options, to: &order)
             }
         }
-        let unused = options.includesUnusedDependencies ? unusedAfterwards(order, among: loaded) : []
         try refuseUsed(order, among: loaded, options: options)
-        var report = UnloadReport()
         if options.isDryRun {
-            report.unloaded = order + unused
-            return report
+            let candidates = options.includesUnusedDependencies ? dependencies(of: order, among: loaded) : []
+            return UnloadReport(unloaded: order, candidates: candidates)
         }
+        var report = UnloadReport()
         let messages = KernelMessages(log: running.log)
         try remove(order, options: options, report: &report)
-        // Others may have begun to use these meanwhile; then they stay.
-        for name in unused where remove(name) == nil { report.unloaded.append(name) }
+        if options.includesUnusedDependencies {
+            try removeUnused(dependencies(of: order, among: loaded), report: &report)
+        }
         report.kernelMessages = messages.takeNew()
         return report
+    }
+
+    /// Unloads what a load inserted, the last one first.
+    ///
+    /// - Throws: `OperationError` that names the first one that stays, its users, and what had been unloaded before.
+    public func undo(_ load: LoadReport, patience: Duration = .zero) throws(OperationError) -> UnloadReport {
+        var options = UnloadOptions()
+        options.patience = patience
+        return try unload(load.inserted.reversed(), options: options)
     }
 
     private func loadedModules(for name: String, among loaded: [LoadedModule]) throws(OperationError)
@@ -105,8 +114,9 @@ extension ModuleContext {
                 throw UnloadFailure(module, errno: .resourceBusy).error
             }
             if !holders.isEmpty { throw UnloadFailure(module, holders: holders).error }
-            let mayWait = options.patience > .zero || options.isForced
-            if module.otherUsers > 0 && !mayWait { throw UnloadFailure(module).error }
+            // A later one's other users may go with the modules before it, such as users of a crypto algorithm.
+            let mayGo = place > 0 || options.patience > .zero || options.isForced
+            if module.otherUsers > 0 && !mayGo { throw UnloadFailure(module).error }
         }
     }
 
@@ -156,24 +166,30 @@ extension ModuleContext {
         return result < 0 ? Errno(rawValue: -result) : nil
     }
 
-    /// The dependencies, soft ones too, that nobody would use any more once some modules are gone, in the order to
-    /// unload them.
-    private func unusedAfterwards(_ gone: [String], among loaded: [LoadedModule]) -> [String] {
-        var leaving = gone
-        var soft: Set<String> = []
-        for name in gone { soft.formUnion(softDependencies(of: name)) }
-        while true {
-            let next = loaded.first { module in
-                guard !leaving.contains(module.name), !module.isPermanent, module.otherUsers == 0 else {
-                    return false
-                }
-                let wasNeeded = module.holders.contains { leaving.contains($0) } || soft.contains(module.name)
-                return wasNeeded && module.holders.allSatisfy { leaving.contains($0) }
-            }
-            guard let next else { return Array(leaving.dropFirst(gone.count)) }
-            leaving.append(next.name)
-            soft.formUnion(softDependencies(of: next.name))
+    /// Unloads those of some modules that have no users any more, again and again, because each may free others.
+    private func removeUnused(_ candidates: [String], report: inout UnloadReport) throws(OperationError) {
+        var candidates = candidates
+        while let unused = try running.all().first(where: { module in
+            candidates.contains(module.name) && module.referenceCount == 0 && module.holders.isEmpty
+        }) {
+            candidates.removeAll { $0 == unused.name }
+            // Somebody may have begun to use it; then it stays.
+            if remove(unused.name) == nil { report.unloaded.append(unused.name) }
         }
+    }
+
+    /// What some modules use, directly or not, and their soft dependencies.
+    private func dependencies(of names: [String], among loaded: [LoadedModule]) -> [String] {
+        var found = names
+        var place = 0
+        while place < found.count {
+            let name = found[place]
+            let soft = softDependencies(of: name)
+            let used = loaded.filter { $0.holders.contains(name) || soft.contains($0.name) }.map(\.name)
+            found += used.filter { !found.contains($0) }
+            place += 1
+        }
+        return Array(found.dropFirst(names.count))
     }
 
     private func softDependencies(of name: String) -> [String] {

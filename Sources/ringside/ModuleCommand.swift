@@ -56,3 +56,11 @@ extension Sequence<String> {
     /// The words with commas between.
     var list: String { joined(separator: ", ") }
 }
+
+/// What the kernel said, for people; of a long report its beginning.
+func kernelLines(_ messages: [String]) -> [String] {
+    let limit = 12
+    let shown = messages.prefix(limit).map { "kernel: \($0)" }
+    return messages.count <= limit
+        ? shown : shown + ["kernel: … and \(messages.count - limit) lines more; see dmesg"]
+}

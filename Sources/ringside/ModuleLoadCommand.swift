@@ -93,7 +93,7 @@ struct ModuleLoadCommand: ParsableCommand {
             )
         }
         lines += report.skipped.map { "skipped \($0.name): \($0.cause)" }
-        lines += report.kernelMessages.map { "kernel: \($0)" }
+        lines += kernelLines(report.kernelMessages)
         return lines.joined(separator: "\n")
     }
 }

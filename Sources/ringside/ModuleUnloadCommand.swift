@@ -55,6 +55,7 @@ struct ModuleUnloadCommand: ParsableCommand {
 
     private func describe(_ report: UnloadReport) -> String {
         let gone = "\(dryRun ? "would unload" : "unloaded") \(report.unloaded.list)"
-        return ([gone] + report.kernelMessages.map { "kernel: \($0)" }).joined(separator: "\n")
+        let candidates = report.candidates.isEmpty ? [] : ["then, unless in use: \(report.candidates.list)"]
+        return ([gone] + candidates + kernelLines(report.kernelMessages)).joined(separator: "\n")
     }
 }

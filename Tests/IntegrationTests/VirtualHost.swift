@@ -14,6 +14,8 @@ struct VirtualHost {
     static func boot(
         modules: [String] = [],
         programs: [String] = [],
+        files: [(host: FilePath, guest: FilePath)] = [],
+        append: [String] = [],
         processors: Int = 1,
         deadline: Duration = .seconds(120),
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
@@ -22,7 +24,8 @@ struct VirtualHost {
         options.modules = modules
         options.processors = processors
         options.programs = programs.map { FilePath($0) }
-        options.renamedPrograms = [(host: Host.ringside, guest: "/usr/bin/ringside")]
+        options.renamedPrograms = [(host: Host.ringside, guest: "/usr/bin/ringside")] + files
+        options.append = append
         let machine = try await Machine(options)
         return try await machine.run(deadline: deadline) { try await body(VirtualHost(guest: $0)) }
             .kernelLogSinceBoot

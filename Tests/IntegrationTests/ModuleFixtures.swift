@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import TestVM
+import Testing
+
+/// The modules under `Modules`, built for the kernel that the test VMs boot, and damaged variants of them.
+enum ModuleFixtures {
+    private static let source = FilePath(#filePath).removingLastComponent().appending("Modules")
+    private static let directory = Host.ringside.removingLastComponent().appending("test-modules")
+
+    /// Why they cannot be built here; `nil` where they can.
+    static var obstacle: String? {
+        if let obstacle = Host.obstacle { return obstacle }
+        do {
+            let kernel = try KernelImage.find()
+            return kernel.modules.appending("build").exists
+                ? nil : "no kernel headers: install linux-headers-amd64"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// Where the guest has them.
+    static let guestDirectory = FilePath("/modules")
+
+    /// Builds them once per run.
+    ///
+    /// - Returns: every file, with its place in the guest.
+    static func files() async throws -> [(host: FilePath, guest: FilePath)] {
+        try await build.value
+        return try directory.entryNames().filter { $0.contains(".ko") }.map {
+            (directory.appending($0), guestDirectory.appending($0))
+        }
+    }
+
+    private static let build = Task {
+        let headers = try KernelImage.find().modules.appending("build")
+        let outcome = try await Host.shell(
+            """
+            set -e
+            mkdir -p '\(directory)'
+            cd '\(directory)'
+            cp -u '\(source)'/* .
+            make -s -C '\(headers)' M="$PWD" modules >make.log 2>&1 || { cat make.log >&2; exit 1; }
+            # What the kernel or the loader must refuse, or must take all the same.
+            LC_ALL=C sed 's/depends=vhost\\x00/depends=\\x00\\x00\\x00\\x00\\x00\\x00/' t_lone.ko >t_bare.ko
+            LC_ALL=C sed 's/\\(vermagic=[^ ]*\\) SMP/\\1 XMP/' t_hello.ko >t_magic.ko
+            head -c 5000 t_hello.ko >t_short.ko
+            cp t_hello.ko t_renamed.ko
+            xz -kf --check=crc32 t_hold.ko
+            zstd -qf t_noexit.ko -o t_noexit.ko.zst
+            rm t_hold.ko t_noexit.ko
+            """
+        )
+        guard outcome.status == 0 else {
+            throw OperationError("build", "\(source)", cause: outcome.error)
+        }
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips, with the reason, where test modules cannot be built or run.
+    static var needsModuleFixtures: ConditionTrait {
+        .enabled(if: ModuleFixtures.obstacle == nil, Comment(rawValue: ModuleFixtures.obstacle ?? ""))
+    }
+}
