@@ -20,6 +20,14 @@ let coreSettings: [CSetting] = [
     .headerSearchPath("../CVirtqueue/user"),
 ]
 
+/// The minidump core, with a platform contract of its own (`md_platform.h`).
+let minidumpSettings: [CSetting] = [
+    .enableWarning("all"),
+    .enableWarning("extra"),
+    .treatAllWarnings(as: .error),
+    .headerSearchPath("user"),
+]
+
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
@@ -41,6 +49,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CKmod", pkgConfig: "libkmod", providers: [.apt(["libkmod-dev"])]),
         .target(name: "CVirtqueue", exclude: ["user"], cSettings: coreSettings),
+        .target(name: "CMinidump", exclude: ["user"], cSettings: minidumpSettings),
         .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
