@@ -25,7 +25,7 @@ public struct Backstore: Equatable, Sendable, Encodable {
     ///
     /// `<WWPN>:<tag>:<LUN>` tells who owns it without any state beside configfs: `backstore create` takes no `:` in a
     /// name, and nothing else makes one that names the very LUN that exports it.
-    static func ownedName(_ target: String, _ tag: TPGTag, _ lun: LUNNumber) -> String {
+    static func ownedName(_ target: String, _ tag: TPGTag, _ lun: UInt16) -> String {
         "\(target):\(tag):\(lun)"
     }
 }

@@ -66,7 +66,7 @@ extension TargetTree {
             switch lun.source {
             case .existing(let name): sources.append(try placement.find(name))
             case .made(let spec):
-                let name = Backstore.ownedName(request.wwpn.name, request.tag, lun.number)
+                let name = Backstore.ownedName(request.wwpn.name, request.tag, lun.number.rawValue)
                 sources.append(try planBackstore(named: name, spec, &placement, into: &plan))
             }
         }

@@ -93,23 +93,16 @@ extension TargetTree {
         plan.append(.removeDirectory(path))
     }
 
-    /// The backstores that were made with these groups' LUNs and that nothing else exports.
+    /// The backstores that were made with these groups' LUNs, which nothing else may export.
     private func owned(by wwpn: String, _ groups: [TargetPortalGroup]) throws(OperationError) -> [Backstore] {
-        var units: [String: String] = [:]
-        for group in groups {
-            for lun in group.luns {
-                guard let tag = group.tag, let number = lun.number, let backstore = lun.backstore else {
-                    continue
-                }
-                if backstore.hasSuffix("/\(wwpn):\(tag):\(number)") { units[backstore] = lun.path }
-            }
-        }
-        guard !units.isEmpty else { return [] }
-        let owned = try backstores().filter { units[$0.path] != nil }
+        let units = Set(groups.flatMap(\.luns).map(\.path))
+        let names = Set(
+            groups.flatMap { group in group.luns.compactMap { Self.ownedPath(of: $0, in: group, wwpn) } }
+        )
+        guard !names.isEmpty else { return [] }
+        let owned = try backstores().filter { names.contains($0.path) }
         for backstore in owned {
-            guard let other = backstore.exportedBy.first(where: { $0 != units[backstore.path] }) else {
-                continue
-            }
+            guard let other = backstore.exportedBy.first(where: { !units.contains($0) }) else { continue }
             throw OperationError(
                 "delete",
                 backstore.path,
@@ -119,6 +112,14 @@ extension TargetTree {
             )
         }
         return owned
+    }
+
+    /// The path of the LUN's backstore when its name says that it was made for this very LUN.
+    private static func ownedPath(of lun: LogicalUnit, in group: TargetPortalGroup, _ wwpn: String) -> String?
+    {
+        guard let tag = group.tag.map(TPGTag.init), let number = lun.number else { return nil }
+        guard let backstore = lun.backstore else { return nil }
+        return backstore.hasSuffix("/" + Backstore.ownedName(wwpn, tag, number)) ? backstore : nil
     }
 
     /// Finds out whether an endpoint holds the group, without changing anything.
