@@ -126,6 +126,7 @@ let package = Package(
         .testTarget(
             name: "TargetConfigTests",
             dependencies: ["TargetConfig", "LinuxSystem", system],
+            exclude: ["kernel-answers.txt"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import Synchronization
+import SystemPackage
+
+@testable import TargetConfig
+
+/// The target's configfs in memory, with the error numbers of the kernel: `kernel-answers.txt` holds the two together.
+///
+/// Paths outside configfs are plain files. One change can be made to fail, and an endpoint can hold a group.
+final class FakeConfigFS: ConfigFileSystem {
+    struct State {
+        var nodes: [String: Node] = [:]
+        var modules: Set<String> = ["vhost_scsi", "target_core_file", "target_core_iblock"]
+        /// Groups that an endpoint holds.
+        var claimed: Set<FilePath> = []
+        /// Block devices that are mounted.
+        var busy: Set<FilePath> = []
+        var isRoot = true
+        /// The change, counted from 0, that fails, and how.
+        var failures: [Int: Errno] = [:]
+        var changes = 0
+        var lockedPaths: [FilePath] = []
+    }
+
+    struct Node: Equatable {
+        var kind: FileStatus.Kind
+        /// Made by the kernel with its parent, and removed with it.
+        var isDefault = false
+        var value: String? = ""
+        var isReadable = true
+        var isWritable = true
+        var size: Int64 = 0
+        var target: FilePath?
+    }
+
+    static let base: FilePath = "/sys/kernel/config/target"
+    let state = Mutex(State())
+
+    init() {
+        state.withLock { state in
+            for path in ["/", "/tmp", "/proc", "/dev", "/proc/812", "/proc/812/fd"] as [FilePath] {
+                state[path] = Node(kind: .directory, isDefault: true)
+            }
+            state["/proc/mounts"] = Node(kind: .file, value: "none /sys/kernel/config configfs rw 0 0\n")
+            state["/proc/meminfo"] = Node(kind: .file, value: "MemFree: 1 kB\nMemAvailable:  262144 kB\n")
+            state["/proc/812/comm"] = Node(kind: .file, value: "qemu-system-x86\n")
+            state["/dev/null"] = Node(kind: .other)
+            state["/dev/loop0"] = Node(kind: .blockDevice)
+            for path in ["core", "core/alua", "core/alua/lu_gps"] as [FilePath] {
+                state[Self.base.pushing(path)] = Node(kind: .directory, isDefault: true)
+            }
+            state[Self.base] = Node(kind: .directory, isDefault: true)
+            state[Self.base.appending("version")] = Node(kind: .file, isDefault: true)
+        }
+    }
+
+    var tree: TargetTree { TargetTree(fileSystem: self) }
+    var changes: Int { state.withLock { $0.changes } }
+
+    /// Every path with its value: two that are equal are the same configuration.
+    var snapshot: [String] {
+        state.withLock { state in
+            state.nodes.map { "\($0) \($1.kind) \($1.value ?? "-") \($1.target?.string ?? "")" }.sorted()
+        }
+    }
+
+    func makeDirectory(_ path: FilePath) throws(Errno) {
+        try change { s throws(Errno) in try s.makeDirectory(path) }
+    }
+    func removeDirectory(_ path: FilePath) throws(Errno) {
+        try change { s throws(Errno) in try s.remove(path) }
+    }
+    func link(_ path: FilePath, to target: FilePath) throws(Errno) {
+        try change { s throws(Errno) in try s.link(path, to: target) }
+    }
+    func unlink(_ path: FilePath) throws(Errno) { try change { s throws(Errno) in try s.unlink(path) } }
+    func write(_ value: String, to path: FilePath) throws(Errno) {
+        try change { s throws(Errno) in try s.write(value, to: path) }
+    }
+    func createFile(_ path: FilePath, size: Int64) throws(Errno) {
+        try change { s throws(Errno) in
+            if s[path] != nil { throw .fileExists }
+            guard s[path.removingLastComponent()] != nil else { throw .noSuchFileOrDirectory }
+            s[path] = Node(kind: .file, size: size)
+        }
+    }
+    func read(_ path: FilePath) throws(Errno) -> String { try look { s throws(Errno) in try s.read(path) } }
+    func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
+        try look { s throws(Errno) in
+            guard let node = s[path] else { throw .noSuchFileOrDirectory }
+            guard node.kind == .directory else { throw .notDirectory }
+            return s.children(of: path).map { ($0.lastComponent?.string ?? "", s[$0]?.kind ?? .other) }
+                .sorted { $0.0 < $1.0 }
+        }
+    }
+    func status(_ path: FilePath) throws(Errno) -> FileStatus {
+        try look { s throws(Errno) in
+            guard let node = s[path] else { throw .noSuchFileOrDirectory }
+            return FileStatus(kind: node.kind, size: node.size)
+        }
+    }
+    func linkTarget(_ path: FilePath) throws(Errno) -> FilePath {
+        try look { s throws(Errno) in
+            guard let node = s[path] else { throw .noSuchFileOrDirectory }
+            guard let target = node.target else { throw .invalidArgument }
+            return target
+        }
+    }
+    func claim(_ device: FilePath) throws(Errno) {
+        try look { s throws(Errno) in if s.busy.contains(device) { throw .resourceBusy } }
+    }
+    func checkWritable(_ path: FilePath) throws(Errno) {
+        try look { s throws(Errno) in if !s.isRoot { throw .permissionDenied } }
+    }
+    func withLock<Result>(
+        on paths: [FilePath],
+        _ body: () throws(OperationError) -> Result
+    ) throws(OperationError) -> Result {
+        state.withLock { $0.lockedPaths += paths }
+        return try body()
+    }
+
+    private func change(_ body: (inout State) throws(Errno) -> Void) throws(Errno) {
+        try state.withLock { (state) throws(Errno) in
+            defer { state.changes += 1 }
+            if let failure = state.failures[state.changes] { throw failure }
+            try body(&state)
+        }
+    }
+
+    private func look<Result: Sendable>(_ body: (inout State) throws(Errno) -> Result) throws(Errno) -> Result
+    {
+        try state.withLock { (state) throws(Errno) in try body(&state) }
+    }
+}

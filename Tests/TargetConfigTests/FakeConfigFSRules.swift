@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+import SystemPackage
+
+@testable import TargetConfig
+
+/// What the kernel makes of each operation, as seen on Linux 6.1.
+extension FakeConfigFS.State {
+    typealias Node = FakeConfigFS.Node
+
+    subscript(path: FilePath) -> Node? {
+        get { nodes[path.string] }
+        set { nodes[path.string] = newValue }
+    }
+
+    func children(of path: FilePath) -> [FilePath] {
+        let prefix = path.string + "/"
+        return nodes.keys.filter {
+            $0.hasPrefix(prefix) && !$0.utf8.dropFirst(prefix.utf8.count).contains(0x2f)
+        }
+        .map { FilePath($0) }
+    }
+
+    private func names(_ path: FilePath) -> [String] {
+        guard path.starts(with: FakeConfigFS.base) else { return [] }
+        return path.components.dropFirst(FakeConfigFS.base.components.count).map(\.string)
+    }
+
+    mutating func makeDirectory(_ path: FilePath) throws(Errno) {
+        guard self[path.removingLastComponent()] != nil else { throw .noSuchFileOrDirectory }
+        if self[path] != nil { throw .fileExists }
+        try addDefaults(path, names(path))
+        self[path] = Node(kind: .directory)
+    }
+
+    /// The default groups and attributes that come with a directory; refuses the names that the kernel refuses.
+    private mutating func addDefaults(_ path: FilePath, _ names: [String]) throws(Errno) {
+        let fabrics = ["vhost": "vhost_scsi"]
+        switch names.count {
+        case 1:
+            guard let module = fabrics[names[0]], modules.contains(module) else { throw .invalidArgument }
+            add(path, directories: ["discovery_auth"], files: ["version": "TCM_VHOST"])
+        case 2 where names[0] == "core":
+            try checkPlugin(names[1])
+            add(path, files: ["hba_info": "HBA Index: 1", "hba_mode": "0\n"])
+        case 2:
+            guard ["naa.", "fc.", "iqn."].contains(where: { names[1].contains($0) }) else {
+                throw .invalidArgument
+            }
+            add(path, directories: ["fabric_statistics", "param"])
+        case 3 where names[0] == "core" && names[1] != "alua": addBackstore(path, plugin: names[1])
+        case 3 where names[0] != "core": try addGroup(path, names[2])
+        case 5 where names[3] == "lun":
+            guard names[4].hasPrefix("lun_"), Decimal.value(of: String(names[4].dropFirst(4))) != nil else {
+                throw .invalidArgument
+            }
+            add(path, directories: ["statistics"], files: ["alua_tg_pt_offline": nil])
+        case 5 where names[3] == "acls": add(path, directories: ["attrib", "auth"])
+        case 5 where names[3] == "np": throw .noFunction
+        default: throw .notPermitted
+        }
+    }
+
+    private func checkPlugin(_ name: String) throws(Errno) {
+        let plugins = ["rd_mcp": "vhost_scsi", "fileio": "target_core_file", "iblock": "target_core_iblock"]
+        let cut = name.lastIndex(of: "_") ?? name.endIndex
+        guard let module = plugins[String(name[..<cut])], modules.contains(module) else {
+            throw .invalidArgument
+        }
+        guard Decimal.value(of: String(name[cut...].dropFirst())) != nil else { throw .invalidArgument }
+    }
+
+    private mutating func addBackstore(_ path: FilePath, plugin: String) {
+        let directories = ["action", "alua", "attrib", "pr", "statistics", "wwn"]
+        add(path, directories: directories, files: ["enable": "0\n", "udev_path": "", "alias": ""])
+        self[path.appending("control")] = Node(kind: .file, isDefault: true, isReadable: false)
+        self[path.appending("info")] = Node(kind: .file, isDefault: true, isWritable: false)
+        self[path.appending("wwn").appending("vpd_unit_serial")] =
+            Node(kind: .file, isDefault: true, value: "T10 VPD Unit Serial Number: \n")
+    }
+
+    private mutating func addGroup(_ path: FilePath, _ name: String) throws(Errno) {
+        guard name.hasPrefix("tpgt_"), let tag = Decimal.value(of: String(name.dropFirst(5))), tag < 256
+        else {
+            throw .invalidArgument
+        }
+        add(path, directories: ["acls", "attrib", "auth", "lun", "np", "param"], files: ["nexus": nil])
+    }
+
+    private mutating func add(_ path: FilePath, directories: [String] = [], files: [String: String?] = [:]) {
+        for name in directories { self[path.appending(name)] = Node(kind: .directory, isDefault: true) }
+        for (name, value) in files {
+            self[path.appending(name)] = Node(kind: .file, isDefault: true, value: value)
+        }
+    }
+
+    mutating func remove(_ path: FilePath) throws(Errno) {
+        guard let node = self[path] else { throw .noSuchFileOrDirectory }
+        guard node.kind == .directory else { throw .notDirectory }
+        if node.isDefault { throw .notPermitted }
+        // A claim is looked at before what is in the directory: that is how it can be found out without a change.
+        if claimed.contains(path) { throw .resourceBusy }
+        let below = nodes.filter { $0.key.hasPrefix(path.string + "/") }
+        if below.values.contains(where: { !$0.isDefault }) { throw .directoryNotEmpty }
+        if isExported(path) { throw .resourceBusy }
+        for inner in below.keys { nodes[inner] = nil }
+        self[path] = nil
+    }
+
+    private func isExported(_ path: FilePath) -> Bool { nodes.values.contains { $0.target == path } }
+
+    mutating func link(_ path: FilePath, to target: FilePath) throws(Errno) {
+        let parent = path.removingLastComponent()
+        guard self[parent] != nil, let source = self[target] else { throw .noSuchFileOrDirectory }
+        if self[path] != nil { throw .fileExists }
+        guard names(parent).count == 5, names(parent)[3] == "lun", !names(target).isEmpty else {
+            throw .notPermitted
+        }
+        guard source.kind == .directory, names(target).count == 3, names(target)[0] == "core" else {
+            throw .badAddress
+        }
+        if children(of: parent).contains(where: { self[$0]?.kind == .link }) { throw .fileExists }
+        guard self[target.appending("enable")]?.value == "1\n" else { throw .operationNotSupportedByDevice }
+        self[path] = Node(kind: .link, target: target)
+        self[parent.appending("alua_tg_pt_offline")]?.value = "0\n"
+    }
+
+    mutating func unlink(_ path: FilePath) throws(Errno) {
+        guard let node = self[path] else { throw .noSuchFileOrDirectory }
+        if node.kind == .directory { throw .isDirectory }
+        if node.isDefault { throw .notPermitted }
+        self[path] = nil
+        guard node.kind == .link else { return }
+        self[path.removingLastComponent().appending("alua_tg_pt_offline")]?.value = nil
+    }
+
+    func read(_ path: FilePath) throws(Errno) -> String {
+        guard let node = self[path] else { throw .noSuchFileOrDirectory }
+        guard node.isReadable else { throw .permissionDenied }
+        guard let value = node.value else { throw .operationNotSupportedByDevice }
+        return value
+    }
+
+    mutating func write(_ value: String, to path: FilePath) throws(Errno) {
+        guard let node = self[path] else { throw .noSuchFileOrDirectory }
+        guard node.isWritable else { throw .permissionDenied }
+        switch path.lastComponent?.string {
+        case "nexus": try writeNexus(value, path, node)
+        case "enable": try enable(path.removingLastComponent(), value)
+        case "control": try writeControl(value, path)
+        case "vpd_unit_serial":
+            if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
+            self[path]?.value = "T10 VPD Unit Serial Number: \(value)\n"
+        default: self[path]?.value = value + "\n"
+        }
+    }
+
+    private mutating func writeNexus(_ value: String, _ path: FilePath, _ node: Node) throws(Errno) {
+        let group = path.removingLastComponent()
+        if value.hasPrefix("NULL") {
+            guard node.value != nil else { throw .operationNotSupportedByDevice }
+            let luns = children(of: group.appending("lun")).flatMap { children(of: $0) }
+            let isLinked = luns.contains { self[$0]?.kind == .link }
+            if isLinked || claimed.contains(group) { throw .resourceBusy }
+            self[path]?.value = nil
+            return
+        }
+        guard let prefix = ["naa.", "fc.", "iqn."].first(where: { value.contains($0) }) else {
+            throw .invalidArgument
+        }
+        guard names(path)[1].contains(prefix) else { throw .invalidArgument }
+        if node.value != nil { throw .fileExists }
+        self[path]?.value = (prefix == "fc." ? String(value.dropFirst(3)) : value) + "\n"
+    }
+
+    private mutating func writeControl(_ value: String, _ path: FilePath) throws(Errno) {
+        if value.hasPrefix("fd_dev_size="), Int64(value.dropFirst(12)) == nil { throw .invalidArgument }
+        self[path]?.value = value
+    }
+
+    private mutating func enable(_ path: FilePath, _ value: String) throws(Errno) {
+        guard value.hasPrefix("1") else { throw .invalidArgument }
+        if self[path.appending("enable")]?.value == "1\n" { throw .fileExists }
+        var fields: [String: String] = [:]
+        for pair in (self[path.appending("control")]?.value ?? "").split(separator: ",") {
+            let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+            if parts.count == 2 { fields[parts[0]] = parts[1] }
+        }
+        let info =
+            switch names(path)[1].prefix(2) {
+            case "rd": try enableRamdisk(fields)
+            case "fi": try enableFile(fields)
+            default: try enableDevice(fields)
+            }
+        self[path.appending("info")]?.value = "Status: DEACTIVATED  Max Queue Depth: 0\n        \(info)\n"
+        self[path.appending("enable")]?.value = "1\n"
+    }
+
+    private func enableRamdisk(_ fields: [String: String]) throws(Errno) -> String {
+        guard let pages = fields["rd_pages"].flatMap({ Int($0) }), pages > 0 else { throw .invalidArgument }
+        return
+            "PAGES/PAGE_SIZE: \(pages)*4096  SG_table_count: 1  nullio: \(fields["rd_nullio"] ?? "0") dummy: 0"
+    }
+
+    private mutating func enableFile(_ fields: [String: String]) throws(Errno) -> String {
+        guard let name = fields["fd_dev_name"] else { throw .invalidArgument }
+        let path = FilePath(name)
+        guard self[path.removingLastComponent()] != nil else { throw .noSuchFileOrDirectory }
+        if self[path]?.kind == .directory { throw .isDirectory }
+        self[path] = self[path] ?? Node(kind: .file)
+        guard let size = fields["fd_dev_size"] else { throw .invalidArgument }
+        return "TCM FILEIO ID: 0        File: \(name)  Size: \(size)  Mode: O_DSYNC Async: 0"
+    }
+
+    private func enableDevice(_ fields: [String: String]) throws(Errno) -> String {
+        guard let name = fields["udev_path"] else { throw .invalidArgument }
+        guard let node = self[FilePath(name)] else { throw .noSuchFileOrDirectory }
+        guard node.kind == .blockDevice else { throw .notBlockDevice }
+        if busy.contains(FilePath(name)) { throw .resourceBusy }
+        return "iBlock device: loop0  UDEV PATH: \(name)  readonly: \(fields["readonly"] ?? "0")"
+    }
+}
