@@ -48,22 +48,21 @@ static inline void md_store64(__le64 *to, __u64 value)
 
 static inline void md_publish32(__le32 *to, __u32 value)
 {
-	__atomic_store_n(to, cpu_to_le32(value), __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	md_store32(to, value);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static inline void md_publish64(__le64 *to, __u64 value)
 {
-	__atomic_store_n(to, cpu_to_le64(value), __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	md_store64(to, value);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static inline void md_store_bytes(void *to, const void *from, size_t size)
 {
 	memcpy(to, from, size);
-}
-
-static inline void md_move_bytes(void *to, const void *from, size_t size)
-{
-	memmove(to, from, size);
 }
 
 static inline void md_clear_bytes(void *to, size_t size)
