@@ -95,7 +95,7 @@ let package = Package(
             name: "ringside",
             dependencies: [
                 "KernelModule", "LinuxSystem", "OptionParsing", "TargetConfig", "TestVM", "VhostSCSI",
-                arguments, system,
+                arguments, subprocess, system,
             ],
             swiftSettings: settings
         ),

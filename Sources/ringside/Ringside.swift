@@ -13,6 +13,7 @@ struct Ringside: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             BackstoreCommand.self,
+            DoctorCommand.self,
             ModuleCommand.self,
             TargetCommand.self,
             VMCommand.self,
