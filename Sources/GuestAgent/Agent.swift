@@ -88,6 +88,8 @@ struct Agent {
         // The queued signals carry nothing that waitpid does not tell; EAGAIN when there is none.
         _ = Result { try children.readBytes(upTo: 4096) }
         while let (processID, status) = SystemCalls.reap() {
+            // What a command made the kernel say comes before the command's end.
+            kernelLog.forward(to: port)
             // Orphans that the first process inherits belong to no session.
             guard let index = sessions.firstIndex(where: { $0.processID == processID }) else { continue }
             sessions[index].finish(status: status, port.send)

@@ -5,7 +5,7 @@ import LinuxSystem
 public import SystemPackage
 
 /// How QEMU runs the guest's instructions.
-public enum Acceleration: Equatable, Sendable {
+public enum Acceleration: Equatable, Sendable, CustomStringConvertible {
     /// The processor runs them; how long the probe's loop took.
     case kvm(probe: Duration)
     /// QEMU translates them, because KVM is absent or of no use; the reason in words.
@@ -34,6 +34,13 @@ public enum Acceleration: Equatable, Sendable {
         switch self {
         case .kvm: "kvm"
         case .tcg: "tcg"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .kvm: "kvm"
+        case .tcg(let reason): "tcg (\(reason))"
         }
     }
 

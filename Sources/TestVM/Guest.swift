@@ -16,6 +16,7 @@ public final class Guest: Sendable {
         var release: String?
         var log = KernelLog()
         var bootRecordCount = 0
+        var transcript: [UInt8] = []
         /// Set when the channel has ended: no message comes any more.
         var isGone = false
         var greeting: CheckedContinuation<Void, Never>?
@@ -31,6 +32,9 @@ public final class Guest: Sendable {
 
     /// The whole kernel log so far.
     public var kernelLog: KernelLog { state.withLock { $0.log } }
+
+    /// The commands that were run and what they printed, both streams as they came.
+    var transcript: [UInt8] { state.withLock { $0.transcript } }
 
     /// The kernel log since the machine was ready.
     public var kernelLogSinceBoot: KernelLog {
@@ -98,6 +102,7 @@ public final class Guest: Sendable {
             }
             state.nextSession += 1
             state.sessions[state.nextSession] = continuation
+            state.transcript += Array("$ \(command.joined(separator: " "))\n".utf8)
             return state.nextSession
         }
         return (number, messages)
@@ -146,7 +151,12 @@ public final class Guest: Sendable {
             greeting?.resume()
         case .kernelLog(let records):
             state.withLock { $0.log.records += records.compactMap(KernelLogRecord.init) }
-        case .output(let session, _), .errorOutput(let session, _): deal(message, to: session)
+        case .output(let session, let bytes), .errorOutput(let session, let bytes):
+            state.withLock { state in
+                // What follows a megabyte of output adds nothing to a post mortem.
+                if state.transcript.count < 1 << 20 { state.transcript += bytes }
+            }
+            deal(message, to: session)
         case .exited(let session, _), .failed(let session, _):
             deal(message, to: session)
             state.withLock { $0.sessions[session] }?.finish()

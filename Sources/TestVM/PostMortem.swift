@@ -19,6 +19,7 @@ struct PostMortem {
     func explain(_ error: any Error, release: String) throws -> any Error {
         let log = guest.kernelLog
         try directory.appending("kernel.log").write(log.text.utf8)
+        try directory.appending("commands.log").write(guest.transcript)
         let lines =
             console.exists ? try console.readText().split(whereSeparator: \.isNewline).map(String.init) : []
         let panic = lines.first { $0.contains("Kernel panic") }.map { "the kernel panicked: \($0)" }

@@ -10,7 +10,7 @@ struct MachineArguments: ParsableArguments {
     var kernel: String?
 
     @Option(help: "Virtual processors, 1 to 64.")
-    var cpus = 1
+    var cpus: Int?
 
     @Option(help: ArgumentHelp("Guest memory.", valueName: "size"))
     var memory = ByteSize(mebibytes: 512)
@@ -27,7 +27,9 @@ struct MachineArguments: ParsableArguments {
     var append: [String] = []
 
     func validate() throws {
-        guard (1...64).contains(cpus) else { throw ValidationError("--cpus \(cpus): not between 1 and 64") }
+        if let cpus, !(1...64).contains(cpus) {
+            throw ValidationError("--cpus \(cpus): not between 1 and 64")
+        }
         guard timeout > 0 else {
             throw ValidationError("--timeout \(timeout): not a positive number of seconds")
         }
@@ -51,7 +53,7 @@ struct MachineArguments: ParsableArguments {
         var options = MachineOptions(agent: agent)
         options.kernel = kernel
         options.modules = modules
-        options.processors = cpus
+        options.processors = cpus ?? 1
         options.memory = memory.mebibytes
         options.append = append
         options.renamedPrograms = [(host: program, guest: "/usr/bin/ringside")]

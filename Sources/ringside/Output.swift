@@ -52,9 +52,14 @@ enum Terminal {
     /// True where progress may be drawn: a person watches standard error.
     static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
 
-    private static func write(_ text: String, to descriptor: FileDescriptor) {
+    /// Says what goes on, to a person only, on a line that the next one takes the place of.
+    static func showProgress(_ text: String) {
+        if showsProgress { write("\r\u{1b}[K\(text)…", terminator: "", to: .standardError) }
+    }
+
+    private static func write(_ text: String, terminator: String = "\n", to descriptor: FileDescriptor) {
         do {
-            try descriptor.writeAll((text + "\n").utf8)
+            try descriptor.writeAll((text + terminator).utf8)
         } catch {
             // The reader is gone, as in `ringside … | head`: nobody is left to tell.
             Glibc.exit(1)

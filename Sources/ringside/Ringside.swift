@@ -15,6 +15,7 @@ struct Ringside: AsyncParsableCommand {
             BackstoreCommand.self,
             DoctorCommand.self,
             ModuleCommand.self,
+            QuickstartCommand.self,
             TargetCommand.self,
             VMCommand.self,
             VhostCommand.self,

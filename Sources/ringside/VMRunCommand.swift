@@ -3,7 +3,6 @@ import ArgumentParser
 import Dispatch
 import Glibc
 import LinuxSystem
-import Synchronization
 import SystemPackage
 import TestVM
 
@@ -63,7 +62,7 @@ struct VMRunCommand: AsyncParsableCommand {
         options.programs = try (include + (try hostProgram())).map(absolute)
         let machine = try await Machine(options)
         if dryRun { return Terminal.write(machine.commandLine.map(shellQuoted).joined(separator: " ")) }
-        let (command, capture) = (command, Capture(isOn: output.json))
+        let (command, capture) = (command, CommandOutput(passesOn: !output.json))
         let deadline = Duration.seconds(self.machine.timeout)
         let report = try await untilInterrupted {
             try await machine.run(deadline: deadline) { guest in
@@ -73,10 +72,10 @@ struct VMRunCommand: AsyncParsableCommand {
         try finish(report, machine, capture)
     }
 
-    private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: Capture) throws {
+    private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: CommandOutput) throws {
         let trouble = report.kernelLog.trouble.map(\.text)
         if output.json {
-            try output.print(RunSummary(report, machine, capture.texts, trouble)) { _ in "" }
+            try output.print(RunSummary(report, machine, capture, trouble)) { _ in "" }
         } else if !trouble.isEmpty {
             Terminal.writeError("the kernel reported:\n" + trouble.map { "  \($0)" }.joined(separator: "\n"))
         }
@@ -110,29 +109,6 @@ struct VMRunCommand: AsyncParsableCommand {
     }
 }
 
-/// What the command printed, passed on as it comes or kept for a JSON object.
-private final class Capture: Sendable {
-    private let isOn: Bool
-    private let kept = Mutex<[Guest.Stream: [UInt8]]>([:])
-
-    init(isOn: Bool) { self.isOn = isOn }
-
-    func receive(_ stream: Guest.Stream, _ bytes: [UInt8]) throws {
-        if isOn { return kept.withLock { $0[stream, default: []] += bytes } }
-        let descriptor: FileDescriptor = stream == .output ? .standardOutput : .standardError
-        _ = try descriptor.writeAll(bytes)
-    }
-
-    var texts: (output: String, error: String) {
-        kept.withLock { kept in
-            (
-                String(decoding: kept[.output] ?? [], as: UTF8.self),
-                String(decoding: kept[.error] ?? [], as: UTF8.self)
-            )
-        }
-    }
-}
-
 private struct RunSummary: Encodable {
     var status: Int32
     var stdout: String
@@ -145,11 +121,12 @@ private struct RunSummary: Encodable {
     init(
         _ report: MachineReport<Int32>,
         _ machine: Machine,
-        _ texts: (output: String, error: String),
+        _ output: CommandOutput,
         _ trouble: [String]
     ) {
         status = report.value
-        (stdout, stderr) = texts
+        stdout = output.text(.output)
+        stderr = output.text(.error)
         kernel = machine.kernel.release
         acceleration = machine.acceleration.name
         bootMilliseconds = report.bootTime.milliseconds

@@ -61,9 +61,6 @@ import Testing
 
     @Test(arguments: [("gzip -c", "gzip"), ("xz -c", "xz"), ("zstd -qc", "zstd"), ("lz4 -qlc", "lz4")])
     func thePayloadOfAnImageIsUnpacked(compressor: String, tool: String) async throws {
-        guard FilePath.locate(program: tool) != nil else {
-            return #expect(tool == "lz4", "\(tool) is installed by setup")
-        }
         let text = String(repeating: "a kernel ", count: 5000)
         try root.appending("text").write(text.utf8)
         try await HostTool.sh.run(["-c", "\(compressor) \(root)/text >\(root)/payload"])

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import TestVM
+
+/// One command of the quickstart, as a user would type it.
+struct QuickstartStep: Sendable {
+    var name: String
+    var line: String
+    /// Whether it takes `--json`.
+    var hasJSON: Bool
+
+    init(_ name: String, _ line: String, hasJSON: Bool = true) {
+        self.name = name
+        self.line = line
+        self.hasJSON = hasJSON
+    }
+
+    func arguments(asJSON: Bool) -> [String] {
+        line.split(separator: " ").map(String.init) + (asJSON && hasJSON ? ["--json"] : [])
+    }
+}
+
+/// How one stage of the quickstart went.
+struct QuickstartStage: Encodable, Sendable {
+    var name: String
+    var milliseconds: Int64
+    var command: String?
+    /// What the command printed with `--json`.
+    var result: JSONValue?
+    var note: String?
+
+    init(_ name: String, _ time: Duration, _ note: String) {
+        self.name = name
+        milliseconds = time.milliseconds
+        self.note = note
+    }
+
+    init(_ step: QuickstartStep, _ time: Duration, result: JSONValue?) {
+        name = step.name
+        command = step.line
+        milliseconds = time.milliseconds
+        self.result = result
+    }
+}
+
+/// What the quickstart ends with.
+struct QuickstartSummary: Encodable {
+    var kernel: String
+    var acceleration: String
+    var packed: [String]
+    var stages: [QuickstartStage]
+    var totalMilliseconds: Int64
+
+    init(_ machine: Machine, _ stages: [QuickstartStage], _ total: Duration) {
+        kernel = machine.kernel.release
+        acceleration = machine.acceleration.description
+        packed = machine.packed
+        self.stages = stages
+        totalMilliseconds = total.milliseconds
+    }
+
+    var description: String {
+        let rows = stages.map { [seconds($0.milliseconds), $0.name, $0.note ?? $0.command ?? ""] }
+        let total = [[seconds(totalMilliseconds), "total", ""]]
+        return "\n" + Table(columns: ["SECONDS", "STAGE", "WHAT"], rows: rows + total).description
+    }
+
+    private func seconds(_ milliseconds: Int64) -> String {
+        "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
+    }
+}
+
+/// Runs the quickstart's commands in a machine and holds it to its promises.
+struct QuickstartRun: Sendable {
+    let guest: Guest
+    let asJSON: Bool
+
+    func run(_ steps: [QuickstartStep]) async throws -> [QuickstartStage] {
+        let before = try await loadedModules()
+        var stages: [QuickstartStage] = []
+        for step in steps { stages.append(try await run(step)) }
+        let left = try await loadedModules().subtracting(before)
+        if !left.isEmpty {
+            throw OperationError(
+                "take down",
+                "the target",
+                cause: "still loaded: \(left.sorted().joined(separator: ", "))"
+            )
+        }
+        let warnings = guest.kernelLogSinceBoot.warnings
+        if !warnings.isEmpty {
+            throw OperationError(
+                "run",
+                "quickstart",
+                cause: "the kernel warned: " + warnings.map(\.text).joined(separator: "\n")
+            )
+        }
+        return stages
+    }
+
+    private func run(_ step: QuickstartStep) async throws -> QuickstartStage {
+        if asJSON { Terminal.showProgress(step.name) } else { Terminal.write("\n$ \(step.line)") }
+        let output = CommandOutput(passesOn: !asJSON)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let status = try await guest.execute(step.arguments(asJSON: asJSON), receive: output.receive)
+        guard status == 0 else {
+            throw OperationError("run", step.line, cause: "exit status \(status): \(output.text(.error))")
+        }
+        let result = try asJSON && step.hasJSON ? JSONValue(parsing: output.bytes(.output)) : nil
+        return QuickstartStage(step, start.duration(to: clock.now), result: result)
+    }
+
+    /// The names in the machine's `/proc/modules`.
+    private func loadedModules() async throws -> Set<String> {
+        let output = CommandOutput(passesOn: false)
+        let status = try await guest.execute(
+            ["ringside", "module", "list", "--json"],
+            receive: output.receive
+        )
+        guard status == 0, case .array(let modules) = try JSONValue(parsing: output.bytes(.output)) else {
+            throw OperationError("list", "the machine's modules", cause: output.text(.error))
+        }
+        return Set(
+            modules.compactMap {
+                if case .object(let fields) = $0, case .string(let name)? = fields["name"] {
+                    name
+                } else {
+                    nil
+                }
+            }
+        )
+    }
+}
