@@ -9,6 +9,7 @@
 
 #include <linux/kvm.h>
 #include <linux/magic.h>
+#include <linux/netlink.h>
 #include <linux/vhost.h>
 #include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>

@@ -10,6 +10,7 @@ import SystemPackage
 struct Agent {
     private let port: Port
     private let children: FileDescriptor
+    private let kernelEvents: FileDescriptor
     private let kernelLog: KernelLogReader
     private var sessions: [Session] = []
     private var configfs = ConfigfsMount()
@@ -32,14 +33,18 @@ struct Agent {
     private init() throws {
         port = try Port(waitingFor: "/dev/vport0p1", milliseconds: 10_000)
         children = try SystemCalls.signalDescriptor(for: SIGCHLD)
+        kernelEvents = try SystemCalls.kernelEventDescriptor()
         kernelLog = try KernelLogReader()
     }
 
     private mutating func serve() throws {
+        // The boot's records come before the greeting, so that the host can tell them from later ones.
+        kernelLog.forward(to: port)
         port.send(.hello(release: try kernelRelease()))
         while true {
             kernelLog.forward(to: port)
             try waitForEvents()
+            try mountWhatIsNew()
             for index in sessions.indices { sessions[index].move(port.send) }
             reapChildren()
             guard try port.receive({ message in try handle(message) }) else { return }
@@ -50,11 +55,19 @@ struct Agent {
         let congested = sessions.contains { $0.pendingInputCount > Session.inputLimit }
         var interests = sessions.flatMap(\.interests)
         interests.append(pollfd(fd: children.rawValue, events: Int16(POLLIN), revents: 0))
+        interests.append(pollfd(fd: kernelEvents.rawValue, events: Int16(POLLIN), revents: 0))
         interests.append(pollfd(fd: kernelLog.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
         if !congested {
             interests.append(pollfd(fd: port.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
         }
         try SystemCalls.poll(&interests, milliseconds: -1)
+    }
+
+    /// Mounts configfs as soon as its module is there, as systemd's sys-kernel-config.mount does on a real host.
+    private mutating func mountWhatIsNew() throws {
+        // Which module it was does not matter; EAGAIN when none was announced, ENOBUFS when too many were.
+        _ = Result { try kernelEvents.readBytes(upTo: 8192) }
+        try configfs.mountIfNew()
     }
 
     private mutating func handle(_ message: Message) throws {
@@ -71,7 +84,6 @@ struct Agent {
 
     private mutating func start(_ number: UInt16, _ command: GuestCommand) {
         do {
-            try configfs.mountIfNew()
             sessions.append(try Session(number: number, command: command, environment: guestEnvironment))
         } catch {
             port.send(.failed(session: number, errno: error.rawValue))

@@ -41,7 +41,7 @@ private func insert(_ path: FilePath) throws {
     }
 }
 
-/// Mounts configfs once each time its module appears, as systemd's sys-kernel-config.mount does on a real host.
+/// Mounts configfs once each time its module appears; who unmounts it has it unmounted.
 struct ConfigfsMount {
     private var isMounted = false
 

@@ -31,6 +31,10 @@ struct Initramfs {
     init(kernel: KernelImage, modules: [String], programs: [Program], agent: FilePath) async throws {
         release = kernel.release
         try await add(Program(path: agent, guestPath: "init"))
+        // The kernel loads what it needs through it, as on any host.
+        if let modprobe = FilePath.locate(program: "modprobe") {
+            try await add(Program(path: modprobe, guestPath: "usr/sbin/modprobe"))
+        }
         for program in programs { try await add(program) }
         try await addShell()
         try add(modules, of: kernel)

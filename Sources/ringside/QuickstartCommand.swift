@@ -31,6 +31,11 @@ struct QuickstartCommand: AsyncParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
+    /// The kernel loads all of them when the first backstore is made.
+    private static let backstoreModules = [
+        "target_core_file", "target_core_iblock", "target_core_pscsi", "target_core_user",
+    ]
+
     private static let wwpn = "naa.5001405c0ffee001"
 
     /// The commands between a fresh machine and one that is as it was.
@@ -47,7 +52,10 @@ struct QuickstartCommand: AsyncParsableCommand {
                 "ringside vhost bench \(device) --lun 0 --rw randread --bs 4K --iodepth 1,32 --runtime 1"
             ),
             QuickstartStep("delete target", "ringside target delete \(Self.wwpn)"),
-            QuickstartStep("unload modules", "ringside module unload --recursive vhost_scsi target_core_mod"),
+            QuickstartStep(
+                "unload modules",
+                "ringside module unload --dependents --recursive vhost_scsi target_core_mod"
+            ),
             QuickstartStep("unmount configfs", "umount /sys/kernel/config", hasJSON: false),
             QuickstartStep("unload configfs", "ringside module unload configfs"),
         ]
@@ -93,9 +101,7 @@ struct QuickstartCommand: AsyncParsableCommand {
     }
 
     private func prepare() async throws -> Machine {
-        var options = try machine.options(modules: [
-            "vhost_scsi", "target_core_mod", "target_core_file", "target_core_iblock",
-        ])
+        var options = try machine.options(modules: ["vhost_scsi"] + Self.backstoreModules)
         options.processors = machine.cpus ?? 2
         guard let umount = FilePath.locate(program: "umount") else {
             throw OperationError(

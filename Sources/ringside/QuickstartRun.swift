@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import FoundationEssentials
 import LinuxSystem
 import SystemPackage
 import TestVM
@@ -112,24 +113,23 @@ struct QuickstartRun: Sendable {
         return QuickstartStage(step, start.duration(to: clock.now), result: result)
     }
 
-    /// The names in the machine's `/proc/modules`.
+    /// The names of the modules that are loaded in the machine.
     private func loadedModules() async throws -> Set<String> {
         let output = CommandOutput(passesOn: false)
         let status = try await guest.execute(
             ["ringside", "module", "list", "--json"],
             receive: output.receive
         )
-        guard status == 0, case .array(let modules) = try JSONValue(parsing: output.bytes(.output)) else {
+        guard status == 0 else {
             throw OperationError("list", "the machine's modules", cause: output.text(.error))
         }
-        return Set(
-            modules.compactMap {
-                if case .object(let fields) = $0, case .string(let name)? = fields["name"] {
-                    name
-                } else {
-                    nil
-                }
-            }
-        )
+        let list = try JSONDecoder().decode(ModuleNames.self, from: Data(output.bytes(.output)))
+        return Set(list.modules.map(\.name))
+    }
+
+    /// What is of use here in the output of `module list --json`.
+    private struct ModuleNames: Decodable {
+        struct Module: Decodable { var name: String }
+        var modules: [Module]
     }
 }
