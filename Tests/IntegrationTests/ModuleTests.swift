@@ -154,6 +154,19 @@ import Testing
         }
     }
 
+    @Test func withoutRootItSaysSo() async throws {
+        try await boot(modules: ["vhost"], programs: ["/usr/bin/setpriv"]) { host in
+            let anyone = "setpriv --reuid 65534 --clear-groups -- ringside module"
+            let load = try await host.run("\(anyone) load vhost")
+            #expect(load.status == 1)
+            #expect(load.error.contains("EPERM: it needs root (CAP_SYS_MODULE)\nrun it with sudo"))
+            #expect(try await host.module("load vhost").status == 0)
+            #expect(try await host.run("\(anyone) unload vhost").error.contains("EPERM: it needs root"))
+            #expect(try await host.run("\(anyone) list vhost").status == 0)
+            #expect(try await host.run("\(anyone) info --field license vhost").output == "GPL v2\n")
+        }
+    }
+
     @Test func aRenamedFileKeepsItsModulesName() async throws {
         try await boot { host in
             let load = try await host.module("load /modules/t_renamed.ko")
@@ -186,11 +199,18 @@ import Testing
 
     private func boot(
         modules: [String] = [],
+        programs: [String] = [],
         append: [String] = [],
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
     ) async throws {
         let files = try await ModuleFixtures.files()
-        let log = try await VirtualHost.boot(modules: modules, files: files, append: append, body)
+        let log = try await VirtualHost.boot(
+            modules: modules,
+            programs: programs,
+            files: files,
+            append: append,
+            body
+        )
         #expect(log.trouble.isEmpty)
     }
 }

@@ -72,6 +72,16 @@ enum Command {
 
 /// A directory that is gone when its user is done.
 enum TemporaryDirectory {
+    static func write(_ text: String, to path: FilePath) throws {
+        let file = try FileDescriptor.open(
+            path,
+            .writeOnly,
+            options: [.create, .truncate],
+            permissions: .ownerReadWrite
+        )
+        try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    }
+
     static func use(_ body: (FilePath) throws -> Void) throws {
         var template = Array("/tmp/ringside-test-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
