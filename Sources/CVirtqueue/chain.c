@@ -26,32 +26,43 @@ static int chain_piece(struct chain_walk *walk, __u64 addr, __u64 len,
 	return 0;
 }
 
+static void chain_add_segment(struct chain_walk *walk,
+			      const struct vq_segment *piece, __u32 access)
+{
+	walk->segments[walk->count++] = *piece;
+	if (access == VQ_ACCESS_WRITE) {
+		walk->writable_bytes += piece->len;
+	} else {
+		walk->readable_bytes += piece->len;
+		walk->readable++;
+	}
+}
+
 /*
- * A buffer that no cached region holds, that crosses regions, or that is
- * empty: the latter makes no segment and may be anywhere.
- *
- * The order of the checks decides which error a chain with several faults
- * gets; it is the kernel's: room, mapping, access, order.
+ * A buffer becomes a segment for each region it touches, and none if it is
+ * empty: then it may be anywhere. The order of the checks decides which error
+ * a chain with several faults gets; it is the kernel's: room, mapping, access,
+ * and only then a readable buffer behind a writable one.
  */
-int chain_add_slow(struct chain_walk *walk, const struct chain_desc *desc)
+int chain_add(struct chain_walk *walk, const struct chain_desc *desc)
 {
 	__u32 access = chain_desc_access(desc);
 	bool unordered =
 		access == VQ_ACCESS_READ && walk->readable != walk->count;
-	__u32 free = walk->capacity - walk->count;
+	__u32 room = walk->capacity - walk->count;
 	__u64 addr = desc->addr, left = desc->len;
 
 	while (left) {
 		struct vq_segment piece;
 		int error;
 
-		if (!free--)
+		if (!room--)
 			return -ENOBUFS;
 		error = chain_piece(walk, addr, left, access, &piece);
 		if (error)
 			return error;
 		if (!unordered)
-			chain_add_segment(walk, piece.base, piece.len, access);
+			chain_add_segment(walk, &piece, access);
 		left -= piece.len;
 		addr += piece.len;
 		if (left && !addr)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Collecting the segments of one chain. The common case, a buffer inside the
- * region that the last one was in, is inline; the rest is in chain.c.
+ * Collecting the segments of one chain.
  */
 #ifndef VQ_CHAIN_PRIVATE_H
 #define VQ_CHAIN_PRIVATE_H
@@ -56,50 +55,16 @@ static __always_inline void chain_desc_read(const void *at,
 	desc->next = (__u16)(rest >> 48);
 }
 
-int chain_add_slow(struct chain_walk *walk, const struct chain_desc *desc);
+/* The buffer of one descriptor that is not indirect. */
+int chain_add(struct chain_walk *walk, const struct chain_desc *desc);
+
+/* The buffers of an indirect table. */
 int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc);
 
 static __always_inline __u32 chain_desc_access(const struct chain_desc *desc)
 {
 	return desc->flags & VRING_DESC_F_WRITE ? VQ_ACCESS_WRITE
 						: VQ_ACCESS_READ;
-}
-
-/* One segment; a readable one behind a writable one is the driver's fault. */
-static __always_inline int
-chain_add_segment(struct chain_walk *walk, void *base, __u64 len, __u32 access)
-{
-	struct vq_segment *segment = &walk->segments[walk->count];
-
-	if (access == VQ_ACCESS_READ) {
-		if (unlikely(walk->readable != walk->count))
-			return -EINVAL;
-		walk->readable++;
-		walk->readable_bytes += len;
-	} else {
-		walk->writable_bytes += len;
-	}
-	walk->count++;
-	segment->base = base;
-	segment->len = len;
-	return 0;
-}
-
-/* The buffer of one descriptor that is not indirect. */
-static __always_inline int chain_add(struct chain_walk *walk,
-				     const struct chain_desc *desc)
-{
-	const struct vq_region *region = walk->hint;
-	__u64 offset = desc->addr - region->guest;
-	__u32 access = chain_desc_access(desc);
-
-	/* A length of 0 wraps around and takes the slow way. */
-	if (likely(offset < region->size &&
-		   (__u64)desc->len - 1 < region->size - offset &&
-		   (region->access & access) && walk->count < walk->capacity))
-		return chain_add_segment(walk, (char *)region->host + offset,
-					 desc->len, access);
-	return chain_add_slow(walk, desc);
 }
 
 #endif

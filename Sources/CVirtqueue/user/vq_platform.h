@@ -12,7 +12,7 @@
  *	le16_to_cpu() ... cpu_to_le64()	virtio 1.0 byte order
  *	put_unaligned_be16/32/64()	SCSI byte order
  *	barrier()			the compiler alone
- *	likely(), unlikely(), __always_inline, __force
+ *	likely(), unlikely(), __always_inline, noinline, __force
  *	min_t(), memcpy(), memset(), bool
  *	EAGAIN, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOSPC, EPERM, E2BIG,
  *	EOPNOTSUPP
@@ -73,6 +73,7 @@ static inline void put_unaligned_be64(__u64 value, void *at)
 #define likely(x)	  __builtin_expect(!!(x), 1)
 #define unlikely(x)	  __builtin_expect(!!(x), 0)
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define noinline __attribute__((noinline))
 #define __force
 
 #endif
