@@ -131,7 +131,7 @@ let package = Package(
         ),
         .testTarget(
             name: "VhostSCSITests",
-            dependencies: ["VhostSCSI", "LinuxSystem", system],
+            dependencies: ["CVirtioSCSI", "CVirtqueue", "VhostSCSI", "LinuxSystem", "Virtqueue", system],
             swiftSettings: settings
         ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+internal import CVirtqueue
 internal import LinuxSystem
+internal import Virtqueue
 
 /// One read or write of a workload.
 struct BlockRequest {
@@ -59,11 +61,11 @@ extension SCSIInitiator {
             }
             if free.count == depth { return }
             try queue.kick()
-            var count = try queue.reap()
-            if count == 0 { count = try queue.wait(until: now + UInt64(timeout * 1e9)) }
+            var count = try queue.reap(into: &done)
+            if count == 0 { count = try queue.wait(until: now + UInt64(timeout * 1e9), into: &done) }
             now = MonotonicClock.nanoseconds
             for index in 0..<count {
-                let slot = queue.completed(index)
+                let slot = Int(done[index].cookie)
                 try finish(slot, requests[slot], now - started[slot], &workload, lun, blockSize)
                 free.append(slot)
             }
@@ -77,9 +79,7 @@ extension SCSIInitiator {
         _ blockSize: Int
     ) throws(OperationError) {
         if request.isWrite {
-            try memory.withWords(slot, byteCount: Int(request.blocks) * blockSize) { words in
-                workload.prepare(request, &words)
-            }
+            queue.fill(slot, byteCount: Int(request.blocks) * blockSize) { workload.prepare(request, &$0) }
         }
         try queue.submit(slot, command(request, blockSize))
     }
@@ -93,13 +93,12 @@ extension SCSIInitiator {
         _ blockSize: Int
     ) throws(OperationError) {
         guard queue.isComplete(slot) else {
-            let response = queue.response(slot)
+            let response = try queue.response(slot)
             let cause = response.failure ?? "\(response.residual) bytes of the data were not transferred"
             throw refusal(command(request, blockSize), lun, "block \(request.address): \(cause)")
         }
-        try memory.withWords(slot, byteCount: Int(request.blocks) * blockSize) {
-            words throws(OperationError) in
-            try workload.complete(request, words.span, nanoseconds: nanoseconds)
+        try queue.inspect(slot, byteCount: Int(request.blocks) * blockSize) { words throws(OperationError) in
+            try workload.complete(request, words, nanoseconds: nanoseconds)
         }
     }
 

@@ -3,7 +3,7 @@
 /// What a logical unit says about itself in its standard INQUIRY data.
 public struct SCSIInquiry: Equatable, Sendable {
     /// The bytes that the standard guarantees.
-    static let byteCount: UInt8 = 36
+    static let byteCount = 36
 
     /// The peripheral device type: 0 for a disk, 31 where there is no logical unit.
     public let deviceType: UInt8
@@ -93,7 +93,7 @@ public struct SCSICapacity: Equatable, Sendable {
 /// The answer to REPORT LUNS.
 enum SCSILUNList {
     /// The most that one target of virtio-scsi has.
-    static let byteCount: UInt32 = 8 + 16384 * 8
+    static let byteCount = 8 + 16384 * 8
 
     /// Reads the list; entries that are no single-level LUN (peripheral or flat addressing) are left out.
     static func decode(_ bytes: [UInt8]) -> [UInt16]? {

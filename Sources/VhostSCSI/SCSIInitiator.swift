@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 public import LinuxSystem
+internal import CVirtqueue
 internal import SystemPackage
+internal import Virtqueue
 
 /// Plays the guest: sends SCSI commands over a ring to the target behind a vhost-scsi device.
 ///
@@ -19,16 +21,17 @@ public final class SCSIInitiator {
     /// How long a request may take, in seconds.
     public var timeout = 30.0
     /// The most bytes that one command transfers.
-    public var transferBytes: Int { memory.transferBytes }
+    public var transferBytes: Int { queue.transferBytes }
     /// How many requests may be in flight.
-    public var depth: Int { memory.depth }
+    public var depth: Int { queue.depth }
     /// Kicks and interrupts since the start.
     public var traffic: Traffic { Traffic(kicks: queue.kicks, interrupts: queue.interrupts) }
 
-    let memory: DriverMemory
     let queue: RequestQueue
     private let targetName: String
     private let device: VhostSCSIDevice?
+    /// Room for what comes back at once.
+    var done: [Completion]
 
     /// Lays out memory and rings, and starts `device` on them.
     ///
@@ -49,20 +52,19 @@ public final class SCSIInitiator {
         self.target = target
         self.device = device
         targetName = device.options.wwpn
-        let indirect = device.features.contains(.indirectDescriptors)
-        memory = try DriverMemory(depth: depth, transferBytes: transferBytes, indirect: indirect)
-        queue = RequestQueue(memory, features: device.features)
-        try device.start(memory: memory.regions, rings: memory.rings)
-        queue.connect(device.events[DriverMemory.requestRing])
+        queue = try RequestQueue(depth: depth, transferBytes: transferBytes, features: device.features)
+        done = [Completion](repeating: Completion(), count: depth)
+        try device.start(memory: [queue.region], rings: queue.rings)
+        queue.connect(device.events[RequestQueue.ring])
     }
 
     /// Sends over a ring that something else than the kernel serves.
-    init(_ memory: DriverMemory, features: VhostFeatures, events: RingEvents, target: UInt8) {
-        self.memory = memory
+    init(_ queue: RequestQueue, events: RingEvents, target: UInt8) {
+        self.queue = queue
         self.target = target
         device = nil
         targetName = "target"
-        queue = RequestQueue(memory, features: features)
+        done = [Completion](repeating: Completion(), count: queue.depth)
         queue.connect(events)
     }
 
@@ -86,8 +88,8 @@ public final class SCSIInitiator {
             let response = try send(command, lun: lun)
             if response.decodedSense?.isUnitAttention == true { continue }
             if let failure = response.failure { throw refusal(command, lun, failure) }
-            guard case .fromDevice(let count) = command.transfer else { return [] }
-            return memory.data(0, byteCount: max(0, count - Int(response.residual)))
+            if command.isWrite { return [] }
+            return queue.data(0, byteCount: max(0, command.byteCount - Int(response.residual)))
         }
         throw refusal(command, lun, "UNIT ATTENTION \(Self.unitAttentions) times in a row")
     }
@@ -97,34 +99,37 @@ public final class SCSIInitiator {
 
     /// Runs one command once.
     public func send(_ command: SCSICommand, lun: UInt16) throws(OperationError) -> SCSIResponse {
-        if case .fromDevice(let count) = command.transfer, count > transferBytes {
-            throw refusal(command, lun, "\(count) bytes do not fit the buffer of \(transferBytes)")
+        if command.byteCount > transferBytes {
+            throw refusal(
+                command,
+                lun,
+                "\(command.byteCount) bytes do not fit the buffer of \(transferBytes)"
+            )
         }
         queue.address(0, target: target, lun: lun)
         try queue.submit(0, command)
         try queue.kick()
-        _ = try queue.wait(until: deadline)
-        return queue.response(0)
+        _ = try queue.wait(until: deadline, into: &done)
+        return try queue.response(0)
     }
 
-    var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }
+    private var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }
 
     func refusal(_ command: SCSICommand, _ lun: UInt16, _ cause: String) -> OperationError {
-        OperationError("\(command.name)", "LUN \(lun) of \(targetName) target \(target)", cause: cause)
+        OperationError(command.name, "LUN \(lun) of \(targetName) target \(target)", cause: cause)
     }
 }
 
 extension SCSIInitiator {
     /// INQUIRY: what the logical unit is.
     public func inquiry(lun: UInt16) throws(OperationError) -> SCSIInquiry {
-        let command = SCSICommand.inquiry(byteCount: SCSIInquiry.byteCount)
-        guard let inquiry = SCSIInquiry(try execute(command, lun: lun)) else { throw short(command, lun) }
+        guard let inquiry = SCSIInquiry(try execute(.inquiry, lun: lun)) else { throw short(.inquiry, lun) }
         return inquiry
     }
 
     /// REPORT LUNS: the target's logical units, by number. LUN 0 answers even where it is not among them.
     public func reportLUNs() throws(OperationError) -> [UInt16] {
-        let room = min(SCSILUNList.byteCount, UInt32(transferBytes))
+        let room = min(SCSILUNList.byteCount, transferBytes)
         let command = SCSICommand.reportLUNs(byteCount: room)
         guard let list = SCSILUNList.decode(try execute(command, lun: 0)) else { throw short(command, 0) }
         return list.sorted()

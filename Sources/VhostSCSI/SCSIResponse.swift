@@ -2,9 +2,6 @@
 
 /// How a command ended, from `struct virtio_scsi_cmd_resp`.
 public struct SCSIResponse: Equatable, Sendable {
-    /// The size of the structure: 12 bytes and 96 of sense data.
-    static let byteCount = 108
-
     /// The transport's verdict, `VIRTIO_SCSI_S_*`; 0 where the command reached the logical unit.
     public let response: UInt8
     /// The logical unit's SCSI status; 0 is GOOD.
@@ -19,20 +16,6 @@ public struct SCSIResponse: Equatable, Sendable {
         self.status = status
         self.residual = residual
         self.sense = sense
-    }
-
-    /// Reads the structure's 108 bytes.
-    init(_ bytes: [UInt8]) {
-        func word(_ offset: Int) -> UInt32 {
-            (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << ($1 * 8) }
-        }
-        let senseCount = min(Int(word(0)), Self.byteCount - 12)
-        self.init(
-            response: bytes[11],
-            status: bytes[10],
-            residual: word(4),
-            sense: Array(bytes[12..<(12 + senseCount)])
-        )
     }
 
     /// True where command and data went through.

@@ -3,37 +3,38 @@ import Testing
 
 @testable import VhostSCSI
 
-/// The descriptor block as it goes over the wire.
-private func bytes(_ command: SCSICommand) -> [UInt8] {
-    [command.first, command.second].flatMap { word in
-        (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - $0 * 8)) }
-    }
-}
-
 @Suite struct SCSICommandTests {
-    @Test func inquiryAndReportLUNs() {
-        #expect(bytes(.inquiry(byteCount: 36))[..<6] == [0x12, 0, 0, 0, 36, 0])
-        #expect(bytes(.reportLUNs(byteCount: 0x0002_0008))[..<12] == [0xa0, 0, 0, 0, 0, 0, 0, 2, 0, 8, 0, 0])
-        #expect(bytes(.testUnitReady).allSatisfy { $0 == 0 })
+    /// The descriptor block as it goes over the wire.
+    private func bytes(_ command: SCSICommand) -> [UInt8] {
+        var block = [UInt8](repeating: 0xee, count: 32)
+        var span = block.mutableSpan
+        var bytes = unsafe span.mutableBytes
+        command.encode(into: &bytes)
+        return block
     }
 
-    @Test func readCapacity() {
+    @Test func commandsWithoutAnAddress() {
+        #expect(bytes(.testUnitReady).allSatisfy { $0 == 0 })
+        #expect(bytes(.inquiry)[..<6] == [0x12, 0, 0, 0, 36, 0])
+        #expect(bytes(.reportLUNs(byteCount: 0x0002_0008))[..<12] == [0xa0, 0, 0, 0, 0, 0, 0, 2, 0, 8, 0, 0])
         #expect(bytes(.readCapacity10)[..<10] == [0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-        #expect(bytes(.readCapacity16) == [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0])
+        #expect(bytes(.readCapacity16)[..<16] == [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0])
     }
 
     @Test func readAndWriteTakeTheShortFormWhileItFits() {
         let read = SCSICommand.read(address: 0x0102_0304, blocks: 0x0506, blockSize: 512)
         #expect(bytes(read)[..<10] == [0x28, 0, 1, 2, 3, 4, 0, 5, 6, 0])
-        #expect(read.transfer == .fromDevice(0x0506 * 512))
+        #expect(read.byteCount == 0x0506 * 512)
+        #expect(!read.isWrite)
         let write = SCSICommand.write(address: 0xffff_ffff, blocks: 0xffff, blockSize: 4096)
         #expect(bytes(write)[..<10] == [0x2a, 0, 255, 255, 255, 255, 0, 255, 255, 0])
-        #expect(write.transfer == .toDevice(0xffff * 4096))
+        #expect(write.isWrite)
     }
 
     @Test func readAndWriteTakeTheLongFormBeyond() {
         let read = SCSICommand.read(address: 0x0102_0304_0506_0708, blocks: 0x0001_0203, blockSize: 512)
-        #expect(bytes(read) == [0x88, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 0, 0])
+        #expect(bytes(read)[..<16] == [0x88, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 0, 0])
+        #expect(read.name == "READ(16)")
         #expect(bytes(.write(address: 1 << 32, blocks: 1, blockSize: 512))[0] == 0x8a)
         #expect(bytes(.write(address: 0, blocks: 0x1_0000, blockSize: 512))[0] == 0x8a)
     }
