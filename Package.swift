@@ -77,6 +77,7 @@ let package = Package(
                 "CLinux", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "Virtqueue", histogram,
                 system,
             ],
+            exclude: ["DIFFERENCES.md"],
             swiftSettings: settings
         ),
         .target(

@@ -124,9 +124,11 @@ private struct Server: ~Copyable {
         switch block[0] {
         case 0x00: break
         case 0x12:
-            unsafe give([0, 0, 6, 2, 31, 0, 0, 0] + "RINGSIDEmemory target   0001".utf8, request, &chain, &response)
+            let names = "RINGSIDEmemory target   0001".utf8
+            unsafe give([0, 0, 6, 2, 31, 0, 0, 0] + names, request, &chain, &response)
         case 0xa0:
-            unsafe give([0, 0, 0, 8, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 8), request, &chain, &response)
+            let list: [UInt8] = [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            unsafe give(list, request, &chain, &response)
         case 0x25: unsafe give([0, 0, 7, 255, 0, 0, 2, 0], request, &chain, &response)
         case 0x28: return unsafe transfer(block, request, &chain, isWrite: false)
         case 0x2a: return unsafe transfer(block, request, &chain, isWrite: true)
