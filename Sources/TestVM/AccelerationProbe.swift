@@ -45,7 +45,7 @@ public enum Acceleration: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// More than this for the loop, and TCG is faster.
-    static let limit = Duration.milliseconds(5)
+    static let limit = Duration.milliseconds(2)
 }
 
 extension Duration {
