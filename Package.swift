@@ -102,14 +102,24 @@ let package = Package(
         ),
 
         .target(
+            name: "CVectors",
+            dependencies: ["CVirtioSCSI", "CVirtqueue"],
+            path: "Tests/Vectors",
+            cSettings: [
+                .enableWarning("all"),
+                .treatAllWarnings(as: .error),
+                .headerSearchPath("../../Sources/CVirtqueue/user"),
+            ]
+        ),
+        .target(
             name: "TestSupport",
-            dependencies: ["CVirtqueue"],
+            dependencies: ["CVirtqueue", "Virtqueue", system],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(
             name: "CVirtqueueTests",
-            dependencies: ["CVirtqueue", "CVirtioSCSI", "TestSupport", "Virtqueue"],
+            dependencies: ["CVectors", "CVirtioSCSI", "CVirtqueue", "TestSupport", "Virtqueue", system],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+import CVirtqueue
+import SystemPackage
+import TestSupport
+import Testing
+import Virtqueue
+
+/// The driver side against the device side, in one process.
+struct QueueTests {
+    static let eventIndex: UInt64 = 1 << 29
+
+    /// A driver and a device that sleep unless the other one wakes them; a lost wake-up ends the run early.
+    ///
+    /// - Returns: how many buffers came back right.
+    private func run(
+        size: Int,
+        features: UInt64,
+        indirect: Bool = false,
+        batch: Int,
+        buffers: Int,
+        seed: UInt64
+    ) throws -> Int {
+        var driver = try MockDriver(size: size, features: features, indirect: indirect, seed: seed)
+        var device = try EchoDevice(
+            driver.queue.addresses,
+            table: driver.table,
+            features: features,
+            batch: batch
+        )
+        var random = SplitMix(state: seed)
+        var deviceAwake = true
+        var driverAwake = true
+        var added = 0
+        var wrong = 0
+        while driver.completed < buffers, deviceAwake || driverAwake {
+            if driverAwake {
+                for _ in 0..<Int.random(in: 1...batch, using: &random) where added < buffers {
+                    if try driver.add() { added += 1 }
+                }
+                if driver.queue.kickNeeded() { deviceAwake = true }
+                let reaped = try driver.reap()
+                wrong += reaped.wrong
+                if reaped.count == 0, driver.outstanding > 0 { driverAwake = driver.queue.enableCallback() }
+            }
+            if deviceAwake, Bool.random(using: &random) {
+                device.queue.disableNotify()
+                if try device.serve() == 0 {
+                    deviceAwake = device.queue.enableNotify()
+                } else if device.queue.signalNeeded() {
+                    driverAwake = true
+                }
+            }
+        }
+        return driver.completed - wrong
+    }
+
+    @Test(arguments: [1, 2, 8, 64, 256], [0, eventIndex])
+    func echoes(size: Int, features: UInt64) throws {
+        #expect(try run(size: size, features: features, batch: 8, buffers: 500, seed: UInt64(size)) == 500)
+    }
+
+    @Test(arguments: [1, 7, 32])
+    func echoesIndirect(batch: Int) throws {
+        let count = try run(
+            size: 32,
+            features: Self.eventIndex,
+            indirect: true,
+            batch: batch,
+            buffers: 500,
+            seed: 3
+        )
+        #expect(count == 500)
+    }
+
+    /// No wake-up is lost where both indices go from 65535 to 0, twice.
+    @Test(arguments: [0, eventIndex])
+    func wrapsAround(features: UInt64) throws {
+        var memory = try GuestMemory(byteCount: 1 << 16, guestAddress: 0x10000)
+        var driver = try DriverQueue(size: 16, in: &memory, features: features)
+        let table = try GuestMemoryTable([GuestRegion(memory)])
+        var device = try DeviceQueue(driver.addresses, table: table, features: features)
+        let pieces = [BufferPiece(try memory.allocate(64))]
+        var done = [Completion](repeating: Completion(), count: 16)
+        var round: UInt64 = 0
+        while round < 140_000 {
+            try driver.add(pieces.span, readable: 0, cookie: round)
+            let kick = driver.kickNeeded()
+            let popped = try device.pop()
+            let used = [UsedChain(id: device.head(0), len: 64)]
+            device.push(used.span)
+            let signal = device.signalNeeded()
+            var room = done.mutableSpan
+            let reaped = try driver.reap(into: &room)
+            let leftOver = driver.enableCallback() || device.enableNotify()
+            try #require(kick && popped == 1 && signal && reaped == 1 && !leftOver)
+            try #require(done[0].cookie == round && done[0].len == 64)
+            round += 1
+        }
+        #expect(device.base == UInt16(truncatingIfNeeded: round))
+    }
+
+    /// Two threads that poll; the sanitizer for threads sees what orders them.
+    @Test(.timeLimit(.minutes(1))) func runsOnTwoThreads() async throws {
+        let buffers = 800
+        var driver = try MockDriver(size: 64, features: 0, seed: 9)
+        let addresses = driver.queue.addresses
+        let table = driver.table
+        let served = Task.detached {
+            var device = try EchoDevice(addresses, table: table, features: 0)
+            var count = 0
+            while count < buffers { count += try device.serve() }
+            return count
+        }
+        var added = 0
+        var wrong = 0
+        while driver.completed < buffers {
+            if added < buffers, try driver.add() { added += 1 }
+            driver.queue.publish()
+            wrong += try driver.reap().wrong
+        }
+        #expect(try await served.value == buffers)
+        #expect(wrong == 0)
+    }
+
+    @Test func fullQueueTakesNoMore() throws {
+        var memory = try GuestMemory(byteCount: 1 << 16, guestAddress: 0)
+        var driver = try DriverQueue(size: 4, in: &memory, features: 0)
+        let buffer = try memory.allocate(64)
+        let three = [BufferPiece](repeating: BufferPiece(buffer), count: 3)
+        let five = [BufferPiece](repeating: BufferPiece(buffer), count: 5)
+        try driver.add(three.span, readable: 1, cookie: 0)
+        #expect(throws: Errno.noSpace) { try driver.add(three.span, readable: 1, cookie: 1) }
+        #expect(throws: Errno.invalidArgument) { try driver.add(five.span, readable: 1, cookie: 1) }
+        #expect(throws: Errno.invalidArgument) {
+            try driver.add([BufferPiece]().span, readable: 0, cookie: 1)
+        }
+        #expect(driver.freeCount == 1)
+    }
+
+    @Test(arguments: [0, 3, 65536, -1]) func refusesSizes(size: Int) throws {
+        var memory = try GuestMemory(byteCount: 1 << 21, guestAddress: 0)
+        #expect(throws: Errno.invalidArgument) {
+            _ = try DriverQueue(size: size, in: &memory, features: 0).freeCount
+        }
+    }
+
+    /// The chain lies in a table of one entry more than 16 bits can number.
+    @Test(arguments: [(65536, nil), (65537, Errno(rawValue: 7))] as [(Int, Errno?)])
+    func boundsIndirectTables(entries: Int, fault: Errno?) throws {
+        var memory = try GuestMemory(byteCount: 1 << 21, guestAddress: 0)
+        var driver = try DriverQueue(size: 4, in: &memory, features: 0)
+        let device = try DeviceQueue(
+            driver.addresses,
+            table: GuestMemoryTable([GuestRegion(memory)]),
+            features: 0
+        )
+        let buffer = try memory.allocate(8)
+        let indirect = try memory.allocate(entries * 16)
+        try driver.addIndirect(indirect, in: memory, [BufferPiece(buffer)].span, readable: 1, cookie: 0)
+        // The driver says how much of the table it filled; this one says more.
+        let length = driver.addresses.buffer.slice(8, 4)
+        memory.write(length) { $0.storeBytes(of: UInt32(entries * 16), as: UInt32.self) }
+        driver.publish()
+        try expect(device, fault: fault)
+    }
+
+    private func expect(_ device: consuming DeviceQueue, fault: Errno?) throws {
+        var device = device
+        do {
+            #expect(try device.pop() == 1)
+            #expect(fault == nil)
+        } catch {
+            #expect(error == fault)
+        }
+    }
+}
