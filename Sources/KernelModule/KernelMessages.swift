@@ -43,7 +43,9 @@ struct KernelMessages: ~Copyable {
         guard let semicolon = record.firstIndex(of: ";"),
             let priority = Int(record.prefix { $0 != "," }), priority >> 3 == 0
         else { return nil }
-        return String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
+        // The kernel writes a line break inside of a message as \x0a.
+        let text = String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
+        return text.replacing("\\x0a", with: " ")
     }
 
     private func nextRecord() -> String? {

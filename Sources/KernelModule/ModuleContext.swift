@@ -9,6 +9,9 @@ public import SystemPackage
 /// It answers questions about a kernel that does not run (``closure(of:)``, ``info(of:)``) and loads and unloads
 /// modules of the one that does. It is not safe to share between threads.
 ///
+/// What is unsafe in it and its extensions passes `raw`, which is valid as long as its owner, to libkmod, and takes
+/// over or copies at once what comes back.
+///
 /// The corresponding C object is libkmod's `kmod_ctx`.
 @safe public struct ModuleContext: ~Copyable {
     /// The module directory, usually `/lib/modules/VERSION`.
@@ -63,11 +66,11 @@ public import SystemPackage
         unsafe _ = kmod_unref(raw)
     }
 
+    /// Unsafe for the C strings, which live until kmod_new has read the configuration and copied the directory.
     private static func makeContext(directory: FilePath?, configPaths: [FilePath]) -> OpaquePointer? {
         let strings = unsafe configPaths.map { unsafe strdup($0.string) }
         defer { unsafe strings.forEach { unsafe free($0) } }
         let list = unsafe strings.map { unsafe UnsafePointer($0) } + [nil]
-        // kmod_new copies the directory and reads the configuration before it returns.
         guard let directory else { return unsafe kmod_new(nil, list) }
         return unsafe kmod_new(directory.string, list)
     }
@@ -90,6 +93,14 @@ public import SystemPackage
         guard result >= 0, let module = unsafe module else {
             throw OperationError("open", path.string, errno: Errno(rawValue: -result))
         }
+        return unsafe ModuleHandle(owning: module)
+    }
+
+    /// The module of a name, whether or not the indexes have it.
+    func module(named name: String) throws(Errno) -> ModuleHandle {
+        var module: OpaquePointer?
+        let result = unsafe kmod_module_new_from_name(raw, name, &module)
+        guard result >= 0, let module = unsafe module else { throw Errno(rawValue: -result) }
         return unsafe ModuleHandle(owning: module)
     }
 

@@ -43,6 +43,7 @@ extension ModuleHandle {
     ///
     /// The corresponding C function is `kmod_module_get_info`.
     func fields() throws(OperationError) -> ModuleFields {
+        // The list is freed here, its strings are copied before.
         var list: OpaquePointer?
         let result = unsafe kmod_module_get_info(raw, &list)
         guard result >= 0 else {

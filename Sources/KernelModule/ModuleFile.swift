@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -24,7 +23,7 @@ extension ModuleContext {
         for suffix in moduleSuffixes {
             for spelling in spellings.sorted() {
                 let candidate = directory.appending(spelling + suffix)
-                if unsafe access(candidate.string, R_OK) == 0 { return candidate }
+                if candidate.exists { return candidate }
             }
         }
         return nil
@@ -33,11 +32,11 @@ extension ModuleContext {
     /// libkmod takes absolute paths only.
     func absolute(_ path: FilePath) throws(OperationError) -> FilePath {
         if path.isAbsolute { return path.lexicallyNormalized() }
-        guard let working = unsafe getcwd(nil, 0) else {
-            throw OperationError("find", path.string, errno: Errno(rawValue: errno))
+        do throws(Errno) {
+            return try FilePath(".").resolved().pushing(path).lexicallyNormalized()
+        } catch {
+            throw OperationError("find", path.string, errno: error)
         }
-        defer { unsafe free(working) }
-        return unsafe FilePath(String(cString: working)).pushing(path).lexicallyNormalized()
     }
 
     /// The name that the kernel will use: a file's own word for it, because a file may have been renamed.

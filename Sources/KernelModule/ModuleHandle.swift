@@ -2,7 +2,9 @@
 import CKmod
 import SystemPackage
 
-/// Owns one reference to a libkmod module. It may outlive neither its context nor its use there.
+/// Owns one reference to a libkmod module, which keeps the context alive as well.
+///
+/// What is unsafe below passes `raw`, which is valid as long as its owner, and copies strings as soon as they come.
 @safe final class ModuleHandle {
     let raw: OpaquePointer
 

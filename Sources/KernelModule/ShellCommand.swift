@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import Glibc
 import LinuxSystem
+import SystemPackage
 
 /// A command that modprobe.d runs in place of loading or unloading a module.
 struct ShellCommand {
@@ -16,8 +17,12 @@ struct ShellCommand {
     ///
     /// - Returns: the exit status.
     func run(parameters: String = "") -> CInt {
-        // Both C strings are copied before setenv returns, and read before system returns.
-        unsafe setenv("MODPROBE_MODULE", module, 1)
+        do throws(Errno) {
+            try SystemCalls.setEnvironment("MODPROBE_MODULE", module)
+        } catch {
+            return 127
+        }
+        // The C string lives until the command has ended.
         let status = unsafe system(line.replacing("$CMDLINE_OPTS", with: parameters))
         return status >= 0 ? (status >> 8) & 0xff : 127
     }

@@ -153,17 +153,17 @@ extension ModuleContext {
     ///
     /// - Returns: why it is still there; nil when it is gone.
     func remove(_ name: String, isForced: Bool = false) -> Errno? {
-        var module: OpaquePointer?
-        let found = unsafe kmod_module_new_from_name(raw, name, &module)
-        guard found >= 0, let module = unsafe module else { return Errno(rawValue: -found) }
-        let handle = unsafe ModuleHandle(owning: module)
-        if let command = handle.removeCommand {
-            let status = ShellCommand(command, module: name).run()
-            return status == 0 ? nil : .resourceBusy
+        do throws(Errno) {
+            let module = try module(named: name)
+            if let command = module.removeCommand {
+                return ShellCommand(command, module: name).run() == 0 ? nil : .resourceBusy
+            }
+            let flags = KMOD_REMOVE_NOLOG.rawValue | (isForced ? KMOD_REMOVE_FORCE.rawValue : 0)
+            try Errno.check(unsafe kmod_module_remove_module(module.raw, flags))
+            return nil
+        } catch {
+            return error
         }
-        let flags = KMOD_REMOVE_NOLOG.rawValue | (isForced ? KMOD_REMOVE_FORCE.rawValue : 0)
-        let result = unsafe kmod_module_remove_module(handle.raw, flags)
-        return result < 0 ? Errno(rawValue: -result) : nil
     }
 
     /// Unloads those of some modules that have no users any more, again and again, because each may free others.
@@ -193,11 +193,11 @@ extension ModuleContext {
     }
 
     private func softDependencies(of name: String) -> [String] {
-        var module: OpaquePointer?
-        guard unsafe kmod_module_new_from_name(raw, name, &module) >= 0, let module = unsafe module else {
+        do throws(Errno) {
+            let soft = try module(named: name).softDependencies
+            return (soft.before + soft.after).map(\.name)
+        } catch {
             return []
         }
-        let soft = unsafe ModuleHandle(owning: module).softDependencies
-        return (soft.before + soft.after).map(\.name)
     }
 }

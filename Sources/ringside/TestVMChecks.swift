@@ -72,7 +72,7 @@ enum TestVMChecks {
         } catch let error as Errno {
             check.status = .missing
             check.finding += ": \(error.symbol): not readable for this user"
-            check.fix = "chmod a+r \(check.finding.prefix { $0 != ":" })"
+            check.fix = "chmod a+r /boot/vmlinuz-*"
         } catch {
             check.status = .missing
             check.finding = (error as? OperationError)?.cause ?? "\(error)"

@@ -79,6 +79,7 @@ import Testing
                 == "t: Unknown symbol x (err -2)"
         )
         #expect(KernelMessages.message(of: "6,1,2,-;a;b\n SUBSYSTEM=scsi\n") == "a;b")
+        #expect(KernelMessages.message(of: "4,1,2,-;one\\x0atwo\n") == "one two")
     }
 
     @Test func whatProgramsWriteIsNotTheKernels() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Uses a symbol of vhost without saying so: the test strikes out its depends= field. */
+/* Uses a symbol of vhost; the test strikes out that it depends on it. */
 #include <linux/module.h>
 
 bool vhost_has_work(void *dev);
