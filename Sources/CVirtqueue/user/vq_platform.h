@@ -73,7 +73,7 @@ static inline void put_unaligned_be64(__u64 value, void *at)
 #define likely(x)	  __builtin_expect(!!(x), 1)
 #define unlikely(x)	  __builtin_expect(!!(x), 0)
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define noinline __attribute__((noinline))
+#define noinline	  __attribute__((noinline))
 #define __force
 
 #endif
