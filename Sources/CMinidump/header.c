@@ -200,7 +200,6 @@ static void note_init(const struct md_table *table, const struct md_copy *copy,
 	const struct header_entry entry = {
 		.name = NOTE_NAME_OFFSET,
 		.section_type = MD_ELF_SHT_NOTE,
-		.section_flags = MD_ELF_SHF_ALLOC,
 		.segment_type = MD_ELF_PT_NOTE,
 		.segment_flags = MD_ELF_PF_R,
 		.offset = table->layout.note_offset,
