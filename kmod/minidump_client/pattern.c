@@ -31,6 +31,12 @@ static struct {
 	{.name = "KVMALLOC_B", .size = 4096 + 100, .paged = true},
 };
 
+/* Pages that are surely not in the order of their addresses. */
+#define SCATTERED_PAGES 4
+
+static struct page *scattered[SCATTERED_PAGES];
+static void *scattered_map;
+
 /* In the module's own memory, which virt_to_phys() gets wrong as well. */
 static u32 module_data[64] = {1};
 
