@@ -18,16 +18,12 @@ protocol BlockWorkload {
     ///
     /// - Parameter now: the time on `MonotonicClock`, in nanoseconds.
     mutating func next(now: UInt64) -> BlockRequest?
-    /// Fills a write's data.
+    /// Fills a request's data before it is handed over.
     mutating func prepare(_ request: BlockRequest, _ words: inout MutableSpan<UInt64>)
     /// Looks at a request that succeeded; `words` are a read's data.
     ///
     /// - Parameter nanoseconds: from handing the request over to seeing it back.
-    mutating func complete(
-        _ request: BlockRequest,
-        _ words: Span<UInt64>,
-        nanoseconds: UInt64
-    ) throws(OperationError)
+    mutating func complete(_ request: BlockRequest, _ words: Span<UInt64>, nanoseconds: UInt64)
 }
 
 extension SCSIInitiator {
@@ -39,6 +35,7 @@ extension SCSIInitiator {
         lun: UInt16,
         blockSize: Int
     ) throws(OperationError) {
+        try checkIdle()
         var free = Array((0..<depth).reversed())
         var requests = [BlockRequest](
             repeating: BlockRequest(address: 0, blocks: 0, isWrite: false),
@@ -78,9 +75,7 @@ extension SCSIInitiator {
         _ workload: inout Workload,
         _ blockSize: Int
     ) throws(OperationError) {
-        if request.isWrite {
-            queue.fill(slot, byteCount: Int(request.blocks) * blockSize) { workload.prepare(request, &$0) }
-        }
+        queue.fill(slot, byteCount: Int(request.blocks) * blockSize) { workload.prepare(request, &$0) }
         try queue.submit(slot, command(request, blockSize))
     }
 
@@ -97,8 +92,8 @@ extension SCSIInitiator {
             let cause = response.failure ?? "\(response.residual) bytes of the data were not transferred"
             throw refusal(command(request, blockSize), lun, "block \(request.address): \(cause)")
         }
-        try queue.inspect(slot, byteCount: Int(request.blocks) * blockSize) { words throws(OperationError) in
-            try workload.complete(request, words, nanoseconds: nanoseconds)
+        queue.inspect(slot, byteCount: Int(request.blocks) * blockSize) { words in
+            workload.complete(request, words, nanoseconds: nanoseconds)
         }
     }
 

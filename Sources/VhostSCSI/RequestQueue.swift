@@ -21,6 +21,8 @@ final class RequestQueue {
     let depth: Int
     /// The most bytes that one request transfers.
     let transferBytes: Int
+    /// How many requests the device holds.
+    private(set) var outstanding = 0
     /// How often the device was kicked.
     private(set) var kicks: UInt64 = 0
     /// How often the device signalled.
@@ -140,6 +142,7 @@ final class RequestQueue {
         } catch {
             throw OperationError("add a request to", "the request ring", errno: error)
         }
+        outstanding += 1
     }
 
     /// Shows the device what was added, and kicks it where it wants that.
@@ -160,7 +163,9 @@ final class RequestQueue {
     func reap(into done: inout [Completion]) throws(OperationError) -> Int {
         var room = done.mutableSpan
         do {
-            return try request.reap(into: &room)
+            let count = try request.reap(into: &room)
+            outstanding -= count
+            return count
         } catch {
             let cause = "the device returned a request that is not outstanding, or claims too many bytes"
             throw OperationError("reap", "the request ring", errno: error, cause: cause)
@@ -265,14 +270,10 @@ final class RequestQueue {
     }
 
     /// Lets `body` read the first words of a slot's data.
-    func inspect(
-        _ slot: Int,
-        byteCount: Int,
-        _ body: (Span<UInt64>) throws(OperationError) -> Void
-    ) throws(OperationError) {
-        try memory.read(slots[slot].data.slice(0, byteCount)) { bytes throws(OperationError) in
+    func inspect(_ slot: Int, byteCount: Int, _ body: (Span<UInt64>) -> Void) {
+        memory.read(slots[slot].data.slice(0, byteCount)) { bytes in
             // Page-aligned, and any bytes make words.
-            try body(unsafe bytes._unsafeView(as: UInt64.self))
+            body(unsafe bytes._unsafeView(as: UInt64.self))
         }
     }
 }

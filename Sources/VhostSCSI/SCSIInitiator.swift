@@ -106,11 +106,23 @@ public final class SCSIInitiator {
                 "\(command.byteCount) bytes do not fit the buffer of \(transferBytes)"
             )
         }
+        try checkIdle()
         queue.address(0, target: target, lun: lun)
         try queue.submit(0, command)
         try queue.kick()
         _ = try queue.wait(until: deadline, into: &done)
         return try queue.response(0)
+    }
+
+    /// Refuses to go on after a failure that left requests with the device: their slots are not ours.
+    func checkIdle() throws(OperationError) {
+        if queue.outstanding == 0 { return }
+        throw OperationError(
+            "use",
+            "the request ring",
+            cause: "\(queue.outstanding) request(s) of an earlier failure are still with the device",
+            hint: "detach, and start anew"
+        )
     }
 
     private var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }

@@ -38,51 +38,53 @@ public struct SurfaceCheck: Sendable {
         let blocks = UInt32(initiator.transferBytes / capacity.blockSize)
         var sweep = SurfaceSweep(
             pattern: DataPattern(seed: seed),
-            lun: lun,
             capacity: capacity,
             step: blocks,
             isWrite: isWrite
         )
         let start = MonotonicClock.nanoseconds
         try initiator.run(&sweep, lun: lun, blockSize: capacity.blockSize)
-        return Double(MonotonicClock.nanoseconds - start) / 1e9
+        let seconds = Double(MonotonicClock.nanoseconds - start) / 1e9
+        guard let byte = sweep.mismatch else { return seconds }
+        let (block, offset) = byte.quotientAndRemainder(dividingBy: UInt64(capacity.blockSize))
+        throw OperationError(
+            "compare",
+            "LUN \(lun)",
+            cause: "block \(block) differs from what was written, at byte \(offset) of the block"
+        )
     }
 }
 
 /// One pass over all blocks, in order.
 private struct SurfaceSweep: BlockWorkload {
     let pattern: DataPattern
-    let lun: UInt16
     let capacity: SCSICapacity
     let step: UInt32
     let isWrite: Bool
+    /// The first block that was not asked for yet.
     var position: UInt64 = 0
+    /// The first byte of the logical unit that differs.
+    ///
+    /// Requests are made in order, and come back in any: once one differs no more are made, and when the last is back
+    /// no byte before this one differs.
+    var mismatch: UInt64?
 
     mutating func next(now: UInt64) -> BlockRequest? {
-        guard position < capacity.blocks else { return nil }
+        guard position < capacity.blocks, mismatch == nil else { return nil }
         let blocks = UInt32(min(UInt64(step), capacity.blocks - position))
         defer { position += UInt64(blocks) }
         return BlockRequest(address: position, blocks: blocks, isWrite: isWrite)
     }
 
+    /// A read's buffer is cleared: what an earlier request left there could be the very data that is expected.
     mutating func prepare(_ request: BlockRequest, _ words: inout MutableSpan<UInt64>) {
-        pattern.fill(&words, position: request.address * UInt64(capacity.blockSize))
+        if isWrite { pattern.fill(&words, position: start(of: request)) } else { words.update(repeating: 0) }
     }
 
-    mutating func complete(
-        _ request: BlockRequest,
-        _ words: Span<UInt64>,
-        nanoseconds: UInt64
-    ) throws(OperationError) {
-        guard !isWrite else { return }
-        let start = request.address * UInt64(capacity.blockSize)
-        guard let offset = pattern.mismatch(words, position: start) else { return }
-        let block = request.address + UInt64(offset / capacity.blockSize)
-        throw OperationError(
-            "compare",
-            "LUN \(lun)",
-            cause:
-                "block \(block) differs from what was written, at byte \(offset % capacity.blockSize) of the block"
-        )
+    mutating func complete(_ request: BlockRequest, _ words: Span<UInt64>, nanoseconds: UInt64) {
+        guard !isWrite, let offset = pattern.mismatch(words, position: start(of: request)) else { return }
+        mismatch = min(mismatch ?? .max, start(of: request) + UInt64(offset))
     }
+
+    private func start(of request: BlockRequest) -> UInt64 { request.address * UInt64(capacity.blockSize) }
 }

@@ -151,15 +151,11 @@ private struct ThroughputLoad: BlockWorkload {
     }
 
     mutating func prepare(_ request: BlockRequest, _ words: inout MutableSpan<UInt64>) {
-        // The buffer's content is not looked at; one word tells requests apart.
-        words[0] = request.address
+        // The content is not looked at; one word tells writes apart.
+        if isWrite { words[0] = request.address }
     }
 
-    mutating func complete(
-        _ request: BlockRequest,
-        _ words: Span<UInt64>,
-        nanoseconds: UInt64
-    ) throws(OperationError) {
+    mutating func complete(_ request: BlockRequest, _ words: Span<UInt64>, nanoseconds: UInt64) {
         latencies.record(nanoseconds)
     }
 }

@@ -12,13 +12,14 @@ enum VhostFailure {
         }
         let words: Words? =
             switch errno {
-            case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
-                ("the vhost_scsi module is not loaded", "load it: ringside module load vhost_scsi")
             case .permissionDenied, .notPermitted:
                 (
                     "only root may open it unless its mode was changed",
                     "run as root, or pass a descriptor: vhostfd=N"
                 )
+            case _ where path != VhostSCSIDevice.defaultPath: nil
+            case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
+                ("the vhost_scsi module is not loaded", "load it: ringside module load vhost_scsi")
             default: nil
             }
         return OperationError("open", path.string, errno: errno, cause: words?.cause, hint: words?.hint)

@@ -25,6 +25,8 @@ final class MemoryTarget: Sendable {
         var badBlock: UInt64?
         /// So many bytes of each read and write are reported as not transferred.
         var residual: UInt32 = 0
+        /// Reads succeed and transfer nothing, as on a ramdisk with nullio.
+        var ignoresReads = false
         /// Nothing is answered.
         var isSilent = false
         /// Nothing is answered, and the error eventfd is signalled.
@@ -164,6 +166,7 @@ private struct Server: ~Copyable {
         precondition(request.data_bytes == bytes && start + Int(bytes) <= disk.count)
         var response = vscsi_response()
         response.resid = faults.residual
+        if !isWrite, faults.ignoresReads { return response }
         if !isWrite, let rotten = faults.rottenByte { disk[rotten] ^= 0x10 }
         let result = unsafe disk.withUnsafeMutableBytes { disk in
             // The range is inside the disk.

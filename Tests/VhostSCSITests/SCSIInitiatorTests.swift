@@ -72,6 +72,15 @@ private func withTarget(
         #expect(error?.errno == .timedOut)
     }
 
+    @Test func isOfNoUseAfterATimeout() throws {
+        try withTarget(faults: .init(isSilent: true)) { initiator in
+            initiator.timeout = 0.2
+            #expect(throws: OperationError.self) { try initiator.testUnitReady(lun: 0) }
+            let error = #expect(throws: OperationError.self) { try initiator.testUnitReady(lun: 0) }
+            #expect(error?.cause == "1 request(s) of an earlier failure are still with the device")
+        }
+    }
+
     @Test func aWedgedRingEndsInAnError() throws {
         let error = #expect(throws: OperationError.self) {
             try withTarget(faults: .init(isWedged: true)) { try $0.testUnitReady(lun: 0) }
@@ -111,6 +120,16 @@ private func withTarget(
         #expect(error?.operation == "compare")
         let words = "block \(block) differs from what was written, at byte \(offset) of the block"
         #expect(error?.cause == words)
+    }
+
+    @Test func dataThatNeverCameIsNotTakenFromAnEarlierRequest() throws {
+        let error = #expect(throws: OperationError.self) {
+            // The whole disk fits the buffers, which still hold what was written.
+            try withTarget(depth: 16, faults: .init(ignoresReads: true)) { initiator in
+                _ = try SurfaceCheck(seed: 1).run(on: initiator, lun: 0)
+            }
+        }
+        #expect(error?.cause == "block 0 differs from what was written, at byte 0 of the block")
     }
 
     @Test func aMediumErrorNamesTheCommandAndItsBlock() throws {
