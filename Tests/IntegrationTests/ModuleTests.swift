@@ -136,6 +136,16 @@ import Testing
         }
     }
 
+    @Test func lockdownAndTheCommandLineAreNamed() async throws {
+        try await boot(modules: ["vhost"], append: ["lockdown=integrity", "module_blacklist=vhost"]) { host in
+            let unsigned = try await host.module("load /modules/t_hello.ko")
+            #expect(unsigned.error.contains("EPERM: the kernel is locked down and takes signed modules only"))
+            let forbidden = try await host.module("load vhost")
+            #expect(forbidden.error.contains("load vhost: EPERM: the kernel command line forbids it"))
+            #expect(forbidden.error.contains("unloaded again: vhost_iotlb\n"))
+        }
+    }
+
     @Test func modulesInUseStayUntilTheirUsersAreGone() async throws {
         try await boot { host in
             #expect(
