@@ -122,6 +122,22 @@ let package = Package(
             dependencies: ["CVectors", "CVirtioSCSI", "CVirtqueue", "TestSupport", "Virtqueue", system],
             swiftSettings: settings
         ),
+        .target(
+            name: "CMinidumpStores",
+            path: "Tests/MinidumpStores",
+            exclude: ["platform"],
+            cSettings: [
+                .enableWarning("all"),
+                .treatAllWarnings(as: .error),
+                .headerSearchPath("platform"),
+                .headerSearchPath("../../Sources/CMinidump/include"),
+            ]
+        ),
+        .testTarget(
+            name: "CMinidumpTests",
+            dependencies: ["CMinidump", "CMinidumpStores"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "LinuxSystemTests",
             dependencies: ["LinuxSystem", system],

@@ -16,6 +16,13 @@ static bool range_is_valid(const struct md_table *table,
 	       md_table_reaches(table, region->phys, region->size);
 }
 
+/* Whether the core file can end behind so many bytes at that offset. */
+static bool file_has_room(const struct md_table *table, __u64 offset,
+			  __u64 size)
+{
+	return md_table_reaches(table, offset, size + 1);
+}
+
 static void slot_fill(struct md_slot *slot, const struct md_region *region)
 {
 	slot->virt = region->virt;
@@ -44,7 +51,7 @@ int md_region_register(struct md_table *table, const struct md_region *region,
 	if (md_slot_find(table, full))
 		return -EEXIST;
 	if (table->count == table->capacity ||
-	    !md_table_reaches(table, table->file_size, region->size))
+	    !file_has_room(table, table->file_size, region->size))
 		return -ENOSPC;
 	slot = md_slot_take(table, full);
 	slot_name(slot, region);
@@ -70,7 +77,7 @@ int md_region_update(struct md_table *table, __u64 handle,
 	if (region->size != slot->size &&
 	    offset + slot->size != table->file_size)
 		offset = table->file_size;
-	if (!md_table_reaches(table, offset, region->size))
+	if (!file_has_room(table, offset, region->size))
 		return -ENOSPC;
 	/* Only at the end of the file can the end have moved. */
 	if (region->size != slot->size)
