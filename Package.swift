@@ -64,6 +64,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "Minidump",
+            dependencies: ["CLinux", "CMinidump", "LinuxSystem", system],
+            // RawSpan is handed out by a property.
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]
+        ),
+        .target(
             name: "KernelModule",
             dependencies: ["CKmod", "LinuxSystem", system],
             swiftSettings: settings

@@ -24,6 +24,9 @@ extension FilePath {
     /// Whether something is there, followed through links; the corresponding C function is `access`.
     public var exists: Bool { unsafe access(string, F_OK) == 0 }
 
+    /// Whether a directory is there, followed through links; only a directory has an entry for itself.
+    public var isDirectory: Bool { appending(".").exists }
+
     /// The names in a directory, sorted, without `.` and `..`; the corresponding C functions are `opendir` and `readdir`.
     public func entryNames() throws(Errno) -> [String] {
         guard let directory = unsafe opendir(string) else { throw Errno(rawValue: Glibc.errno) }

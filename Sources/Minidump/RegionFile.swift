@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import CLinux
+import SystemPackage
+
+/// The files that regions are saved in, named as boot firmware names them: `md_NAME.BIN`.
+enum RegionFile {
+    /// The file of a region. It never holds a slash or starts with a dot, whatever a hostile table says.
+    static func name(of region: String) -> String { "md_\(safe(region)).BIN" }
+
+    /// A region's name with only characters that a file name and a section name can hold.
+    static func safe(_ name: String) -> String {
+        let allowed = name.utf8.prefix(64).map { byte -> UInt8 in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),
+                UInt8(ascii: "."):
+                byte
+            default: UInt8(ascii: "_")
+            }
+        }
+        return allowed.isEmpty ? "_" : String(decoding: allowed, as: UTF8.self)
+    }
+
+    /// The region that a file is named after.
+    static func region(of path: FilePath) -> String {
+        var name = path.stem ?? ""
+        if name.lowercased().hasPrefix("md_") { name.removeFirst(3) }
+        return name
+    }
+
+    /// Safe names for regions in their order, each of them once.
+    static func uniqueNames(for regions: [String]) -> [String] {
+        var taken: Set<String> = Set(Dump.headerNames.map { $0.lowercased() })
+        return regions.map { region in
+            let base = safe(region)
+            var (name, number) = (base, 2)
+            while !taken.insert(name.lowercased()).inserted {
+                name = "\(base)-\(number)"
+                number += 1
+            }
+            return name
+        }
+    }
+}
+
+extension String {
+    /// Compares names with numbers in them by the numbers; the corresponding C function is `strverscmp`.
+    func isNaturallyBefore(_ other: String) -> Bool {
+        // Both C strings live as long as the call.
+        unsafe strverscmp(self, other) < 0
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+import CMinidump
+import LinuxSystem
+
+/// Finds the global table in a memory image that nobody gave its address for.
+///
+/// The table has no magic of its own. Its third word says ENBL or DSBL, and what follows must look like subsystems;
+/// the candidate whose subsystems lead to the most valid regions inside of the image is taken.
+struct TableSearch {
+    var memory: PhysicalMemory
+
+    private static let chunkSize = 1 << 20
+    private static let headerSize = Int(MD_GLOBAL_TOC_BYTES)
+    /// Room for this many subsystems is looked at; firmware has been seen with 30.
+    private static let subsystems = 64
+
+    /// The best candidate's address and item size in bytes, or `nil`.
+    func run() throws(OperationError) -> (address: UInt64, size: Int)? {
+        var best: (score: Int, address: UInt64, size: Int)?
+        for extent in memory.extents {
+            for range in extent.source.file.dataRanges(from: extent.source.offset, length: extent.length) {
+                var offset = range.lowerBound
+                while offset < range.upperBound {
+                    let count = Int(min(UInt64(Self.chunkSize), range.upperBound - offset))
+                    let bytes = try extent.source.file.read(at: offset, count: count)
+                    for position in Self.candidates(in: bytes.raw) {
+                        let address = extent.address + (offset - extent.source.offset) + UInt64(position)
+                        guard let (score, size) = try judge(address), score > best?.score ?? -1 else {
+                            continue
+                        }
+                        best = (score, address, size)
+                    }
+                    // A header across the border of two chunks is seen by the second.
+                    if count < Self.chunkSize { break }
+                    offset += UInt64(count - Self.headerSize)
+                }
+            }
+        }
+        return best.map { ($0.address, $0.size) }
+    }
+
+    /// Offsets of words that read like a global table's first four.
+    static func candidates(in bytes: RawSpan) -> [Int] {
+        var found: [Int] = []
+        guard bytes.byteCount >= headerSize else { return [] }
+        // Every offset is below byteCount - 15, so that all loads are inside.
+        unsafe bytes.withUnsafeBytes { buffer in
+            for offset in stride(from: 0, through: buffer.count - headerSize, by: 8) {
+                let words = unsafe buffer.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+                guard words == UInt64(MD_ENABLED) || words == UInt64(MD_DISABLED) else { continue }
+                let status = unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+                let revision = unsafe buffer.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+                if (1...0xffff).contains(status), (1...0xff).contains(revision) { found.append(offset) }
+            }
+        }
+        return found
+    }
+
+    /// How much speaks for a table at `address`, and how far it plausibly goes; `nil` if it cannot be one.
+    private func judge(_ address: UInt64) throws(OperationError) -> (score: Int, size: Int)? {
+        let limit = UInt64(Self.headerSize + Self.subsystems * Int(MD_SUBSYSTEM_BYTES))
+        guard let first = memory.runs(address: address, size: limit).first, first.source != nil else {
+            return nil
+        }
+        let bytes = try [first].readAll()
+        guard let table = GlobalTable(item: bytes.raw, address: address) else { return nil }
+        let count = table.subsystems.prefix { $0.isPlausible }.count
+        guard count > 0 else { return nil }
+        var score = 0
+        for subsystem in table.subsystems.prefix(count) where subsystem.regionCount > 0 {
+            guard let entry = try memory.read(at: subsystem.regionsAddress, count: Int(MD_REGION_BYTES))
+            else { continue }
+            let isValid = RegionEntry.entries(in: entry.raw).first?.isValid ?? false
+            score += isValid ? 2 : subsystem.obstacle == nil ? 1 : 0
+        }
+        let used = table.subsystems.prefix(count).last { $0.isUsed }.map { $0.index + 1 } ?? 1
+        return (score, Self.headerSize + min(count, max(used, 10)) * Int(MD_SUBSYSTEM_BYTES))
+    }
+}
+
+extension SubsystemTable {
+    /// Whether every word is one that owners and firmware write.
+    fileprivate var isPlausible: Bool {
+        status <= 0xffff && ["0", "ENBL", "DSBL"].contains(enabled)
+            && ["0", "NONE", "DONE", "STRT"].contains(encryptionStatus)
+            && ["0", "NONE", "YES", "NR"].contains(encryptionRequired)
+            && (regionCount == 0 || regionsAddress != 0)
+    }
+}
