@@ -106,18 +106,18 @@ static int chain_table_read(struct chain_walk *walk, struct chain_table *table,
 static int chain_table_next(struct chain_walk *walk, struct chain_table *table,
 			    struct chain_desc *desc)
 {
-	struct chain_word copy[2];
+	struct chain_wire copy;
 	int error;
 
 	if (likely(table->piece.len >= sizeof(copy))) {
-		chain_desc_read(table->piece.base, desc);
+		chain_desc_read(table->piece.base, CHAIN_SPLIT, desc);
 		table->piece.base = (char *)table->piece.base + sizeof(copy);
 		table->piece.len -= sizeof(copy);
 		return 0;
 	}
-	error = chain_table_read(walk, table, copy, sizeof(copy));
+	error = chain_table_read(walk, table, &copy, sizeof(copy));
 	if (!error)
-		chain_desc_read(copy, desc);
+		chain_desc_read(&copy, CHAIN_SPLIT, desc);
 	return error;
 }
 

@@ -11,6 +11,9 @@
 #include "vq_memory.h"
 #include "vq_platform.h"
 
+/* As many entries as 16-bit next fields can tell apart. */
+#define CHAIN_INDIRECT_MAX 65536
+
 /* What was in a descriptor when it was read, in our byte order. */
 struct chain_desc {
 	__u64 addr;
@@ -35,24 +38,52 @@ struct chain_walk {
 	__u32 entries;
 };
 
-/* The halves of a descriptor, wherever an indirect table puts it. */
-struct chain_word {
-	__u64 value;
+/*
+ * A descriptor as it lies in memory, wherever an indirect table puts it. @tail
+ * is flags and next of a split ring, id and flags of a packed one.
+ */
+struct chain_wire {
+	__u64 addr;
+	__u32 len;
+	__u32 tail;
 } __attribute__((packed));
 
-/* Reads each half once: the driver may rewrite a descriptor at any time. */
-static __always_inline void chain_desc_read(const void *at,
-					    struct chain_desc *desc)
-{
-	const volatile struct chain_word *word = at;
-	__u64 addr = word[0].value;
-	__u64 rest = word[1].value;
+/* Where descriptors are, which decides how one leads to the next. */
+enum chain_kind {
+	CHAIN_SPLIT,
+	CHAIN_SPLIT_TABLE,
+	CHAIN_PACKED,
+	CHAIN_PACKED_TABLE,
+};
 
-	desc->addr = le64_to_cpu((__force __le64)addr);
-	rest = le64_to_cpu((__force __le64)rest);
-	desc->len = (__u32)rest;
-	desc->flags = (__u16)(rest >> 32);
-	desc->next = (__u16)(rest >> 48);
+/* Where the flags are in the tail. */
+static __always_inline __u32 chain_flags_shift(enum chain_kind kind)
+{
+	return kind >= CHAIN_PACKED ? 16 : 0;
+}
+
+/* Reads each field once: the driver may rewrite a descriptor at any time. */
+static __always_inline void
+chain_wire_read(const volatile struct chain_wire *at, struct chain_wire *wire)
+{
+	__u64 addr = at->addr;
+	__u32 len = at->len, tail = at->tail;
+
+	wire->addr = le64_to_cpu((__force __le64)addr);
+	wire->len = le32_to_cpu((__force __le32)len);
+	wire->tail = le32_to_cpu((__force __le32)tail);
+}
+
+static __always_inline void
+chain_desc_read(const void *at, enum chain_kind kind, struct chain_desc *desc)
+{
+	struct chain_wire wire;
+
+	chain_wire_read(at, &wire);
+	desc->addr = wire.addr;
+	desc->len = wire.len;
+	desc->flags = (__u16)(wire.tail >> chain_flags_shift(kind));
+	desc->next = (__u16)(wire.tail >> (16 - chain_flags_shift(kind)));
 }
 
 /* The buffer of one descriptor that is not indirect. */

@@ -20,6 +20,59 @@ static __u64 region_last(const struct vq_region *region)
 	return region->guest + (region->size - 1);
 }
 
+/* How many bytes of the region lie from @first to @last. */
+static __u64 region_overlap(const struct vq_region *region, __u64 first,
+			    __u64 last)
+{
+	__u64 low = region->guest > first ? region->guest : first;
+	__u64 high = min_t(__u64, region_last(region), last);
+
+	return low <= high ? high - low + 1 : 0;
+}
+
+/* Stands in buckets without a region: nothing is in it. */
+static const struct vq_region memory_nowhere;
+
+static const struct vq_region *memory_bucket(const struct vq_memory *memory,
+					     __u64 number, __u32 access)
+{
+	__u64 first = number << memory->shift, most = 0;
+	__u64 last = first + ((1ULL << memory->shift) - 1);
+	const struct vq_region *best = &memory_nowhere;
+
+	for (__u32 i = 0; i < memory->count; i++) {
+		const struct vq_region *region = &memory->regions[i];
+		__u64 overlap = region_overlap(region, first, last);
+
+		if ((region->access & access) && overlap > most) {
+			most = overlap;
+			best = region;
+		}
+	}
+	return best;
+}
+
+/* As small as they can be, with no two of those in use at the same place. */
+static void memory_fill_buckets(struct vq_memory *memory)
+{
+	__u64 first = memory->regions[0].guest;
+	__u64 last = region_last(&memory->regions[memory->count - 1]);
+
+	memory->shift = 0;
+	while ((last >> memory->shift) - (first >> memory->shift) >=
+	       VQ_MEMORY_BUCKETS)
+		memory->shift++;
+	for (__u32 i = 0; i < VQ_MEMORY_BUCKETS; i++) {
+		__u64 number = (first >> memory->shift) + i;
+		__u32 at = number & (VQ_MEMORY_BUCKETS - 1);
+
+		memory->readable[at] =
+			memory_bucket(memory, number, VQ_ACCESS_READ);
+		memory->writable[at] =
+			memory_bucket(memory, number, VQ_ACCESS_WRITE);
+	}
+}
+
 int vq_memory_init(struct vq_region *regions, __u32 count,
 		   struct vq_memory *memory)
 {
@@ -35,6 +88,7 @@ int vq_memory_init(struct vq_region *regions, __u32 count,
 			return -EINVAL;
 	memory->regions = regions;
 	memory->count = count;
+	memory_fill_buckets(memory);
 	return 0;
 }
 

@@ -3,8 +3,22 @@
 #define VQ_MEMORY_PRIVATE_H
 
 #include "vq_memory.h"
+#include "vq_platform.h"
 
 /* The region that holds @addr, or NULL. */
 const struct vq_region *memory_find(const struct vq_memory *memory, __u64 addr);
+
+/*
+ * A region that probably holds @addr and surely allows @access, found without
+ * a branch; it may be one of size 0.
+ */
+static __always_inline const struct vq_region *
+memory_guess(const struct vq_memory *memory, __u64 addr, __u32 access)
+{
+	__u64 bucket = addr >> memory->shift & (VQ_MEMORY_BUCKETS - 1);
+
+	return access == VQ_ACCESS_WRITE ? memory->writable[bucket]
+					 : memory->readable[bucket];
+}
 
 #endif

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vq_platform.h"
 #include "chain.h"
-#include "memory.h"
+#include "plain.h"
 #include "vq_device.h"
-
-/* As many entries as 16-bit next fields can tell apart. */
-#define SPLIT_INDIRECT_MAX 65536
 
 static __u16 split_load16(const __virtio16 *field)
 {
@@ -26,6 +23,7 @@ int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
 	dev->num = rings->num;
 	dev->memory = memory;
 	dev->hint = memory->regions;
+	dev->limit = min_t(__u32, rings->num, VQ_CHAIN_SEGMENTS_MAX);
 	dev->last_avail = base;
 	dev->avail_idx = base;
 	dev->last_used = split_load16(&dev->used->idx);
@@ -58,60 +56,6 @@ static int split_refill(struct vq_device *dev)
 	return 0;
 }
 
-/*
- * The chains that nearly all are: no indirect table, no empty buffer, each
- * buffer inside one region. Gives up on any other, and on any fault, having
- * changed nothing but storage: split_walk() then starts over and decides. All
- * state is in locals so that it stays in registers.
- */
-static __always_inline bool split_walk_plain(struct vq_device *dev,
-					     struct vq_segment *segments,
-					     __u32 capacity,
-					     struct vq_chain *chain)
-{
-	const struct vq_region *region = dev->hint;
-	__u32 limit = min_t(__u32, capacity, dev->num);
-	__u64 readable_bytes = 0, writable_bytes = 0;
-	__u32 count = 0, readable = 0, at = chain->head;
-	struct chain_desc desc;
-
-	do {
-		__u64 offset;
-
-		if (unlikely(at >= dev->num || count == limit))
-			return false;
-		chain_desc_read(&dev->desc[at], &desc);
-		offset = desc.addr - region->guest;
-		if (unlikely(offset >= region->size)) {
-			region = memory_find(dev->memory, desc.addr);
-			if (!region)
-				return false;
-			offset = desc.addr - region->guest;
-		}
-		/* A length of 0 wraps around and is too large. */
-		if (unlikely((__u64)desc.len - 1 >= region->size - offset ||
-			     !(region->access & chain_desc_access(&desc)) ||
-			     (desc.flags & VRING_DESC_F_INDIRECT)))
-			return false;
-		if (desc.flags & VRING_DESC_F_WRITE) {
-			writable_bytes += desc.len;
-		} else {
-			if (unlikely(readable++ != count))
-				return false;
-			readable_bytes += desc.len;
-		}
-		segments[count].base = (char *)region->host + offset;
-		segments[count++].len = desc.len;
-		at = desc.next;
-	} while (desc.flags & VRING_DESC_F_NEXT);
-	dev->hint = region;
-	chain->readable_bytes = readable_bytes;
-	chain->writable_bytes = writable_bytes;
-	chain->readable = readable;
-	chain->writable = count - readable;
-	return true;
-}
-
 /* Follows any chain from its head; bounded by the ring's size. */
 static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 			__u16 head)
@@ -124,7 +68,7 @@ static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 	do {
 		if (at >= dev->num || !left--)
 			return -EINVAL;
-		chain_desc_read(&dev->desc[at], &desc);
+		chain_desc_read(&dev->desc[at], CHAIN_SPLIT, &desc);
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			error = chain_add_indirect(walk, &desc);
 		else
@@ -137,18 +81,29 @@ static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 }
 
 static noinline int split_walk(struct vq_device *dev,
-			       struct vq_segment *segments, __u32 capacity,
+			       struct vq_segment *segments,
+			       const struct vq_segment *end,
 			       struct vq_chain *chain)
 {
+	const struct plain_table ring = {dev->desc, dev->num, CHAIN_SPLIT,
+					 true};
+	struct plain_cursor cursor = {
+		.segment = segments,
+		.end = end,
+		.at = chain->head,
+	};
 	struct chain_walk walk = {
 		.memory = dev->memory,
 		.hint = dev->hint,
 		.segments = segments,
-		.capacity = min_t(__u32, capacity, VQ_CHAIN_SEGMENTS_MAX),
-		.entries = SPLIT_INDIRECT_MAX,
+		.capacity = min_t(__u64, end - segments, VQ_CHAIN_SEGMENTS_MAX),
+		.entries = CHAIN_INDIRECT_MAX,
 	};
-	int error = split_follow(dev, &walk, chain->head);
+	int error;
 
+	if (plain_walk(dev->memory, &ring, &cursor, dev->limit, chain))
+		return 0;
+	error = split_follow(dev, &walk, (__u16)chain->head);
 	dev->hint = walk.hint;
 	chain->readable_bytes = walk.readable_bytes;
 	chain->writable_bytes = walk.writable_bytes;
@@ -157,60 +112,92 @@ static noinline int split_walk(struct vq_device *dev,
 	return error;
 }
 
-/* Takes the chain at last_avail, which the driver has shown to us. */
+/* A chain that is not plain in the ring; most are one indirect table. */
+static noinline int split_take_other(struct vq_device *dev,
+				     struct vq_segment *segments,
+				     const struct vq_segment *end,
+				     struct vq_chain *chain)
+{
+	struct plain_cursor cursor = {.segment = segments, .end = end};
+	struct chain_desc desc;
+
+	if (unlikely(chain->head >= dev->num))
+		return -EINVAL;
+	chain_desc_read(&dev->desc[chain->head], CHAIN_SPLIT, &desc);
+	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
+		    VRING_DESC_F_INDIRECT &&
+	    plain_walk_table(dev->memory, CHAIN_SPLIT_TABLE, &desc, &cursor,
+			     VQ_CHAIN_SEGMENTS_MAX, chain))
+		return 0;
+	return split_walk(dev, segments, end, chain);
+}
+
+/*
+ * Takes @max chains that the driver has shown to us, or as many as storage
+ * and faults allow; counts in @taken.
+ */
 static __always_inline int split_take(struct vq_device *dev,
 				      struct vq_segment *segments,
-				      __u32 capacity, struct vq_chain *chain)
+				      __u32 capacity, struct vq_chain *chain,
+				      __u32 max, __u32 *taken)
 {
-	__u16 slot = dev->last_avail & (dev->num - 1);
+	const struct plain_table ring = {dev->desc, dev->num, CHAIN_SPLIT,
+					 false};
+	const struct vq_segment *end = segments + capacity;
+	const struct vring_avail *avail = dev->avail;
+	__u16 at = dev->last_avail, stop = at + (__u16)max;
+	int error = 0;
 
-	chain->segments = segments;
-	chain->head = split_load16(&dev->avail->ring[slot]);
-	if (!split_walk_plain(dev, segments,
-			      min_t(__u32, capacity, VQ_CHAIN_SEGMENTS_MAX),
-			      chain)) {
-		int error = split_walk(dev, segments, capacity, chain);
+	for (; at != stop; at++, chain++) {
+		__u16 head = split_load16(&avail->ring[at & (ring.num - 1)]);
+		struct plain_cursor cursor = {
+			.segment = segments,
+			.end = end,
+			.at = head,
+		};
 
-		if (error)
-			return error;
+		chain->segments = segments;
+		chain->head = head;
+		if (likely(plain_walk(dev->memory, &ring, &cursor, dev->limit,
+				      chain))) {
+			segments = cursor.segment;
+			continue;
+		}
+		error = split_take_other(dev, segments, end, chain);
+		if (unlikely(error))
+			break;
+		segments += chain->readable + chain->writable;
 	}
-	dev->last_avail++;
-	return 0;
+	*taken = (__u16)(at - dev->last_avail);
+	dev->last_avail = at;
+	return error;
 }
 
 int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 			__u32 capacity, struct vq_chain *chains, __u32 max,
 			__u32 *count)
 {
-	__u32 taken = 0;
 	int error = split_refill(dev);
 
-	while (!error && taken < max && dev->last_avail != dev->avail_idx) {
-		struct vq_chain *chain = &chains[taken];
-		__u32 used;
-
-		error = split_take(dev, segments, capacity, chain);
-		if (unlikely(error))
-			break;
-		used = chain->readable + chain->writable;
-		segments += used;
-		capacity -= used;
-		taken++;
-	}
-	*count = taken;
-	return taken ? 0 : error;
+	*count = 0;
+	if (unlikely(error))
+		return error;
+	max = min_t(__u32, max, (__u16)(dev->avail_idx - dev->last_avail));
+	error = split_take(dev, segments, capacity, chains, max, count);
+	return *count ? 0 : error;
 }
 
 int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 		  __u32 capacity, struct vq_chain *chain)
 {
+	__u32 count;
 	int error = split_refill(dev);
 
 	if (unlikely(error))
 		return error;
 	if (dev->last_avail == dev->avail_idx)
 		return -EAGAIN;
-	return split_take(dev, segments, capacity, chain);
+	return split_take(dev, segments, capacity, chain, 1, &count);
 }
 
 void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,

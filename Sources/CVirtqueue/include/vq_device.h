@@ -55,6 +55,7 @@ struct vq_used {
  * @memory: private
  * @hint: private; the region of the last translation
  * @num: private
+ * @limit: private; segments of a chain without crossings
  * @last_avail: index of the next available entry to take; what
  *	VHOST_GET_VRING_BASE gives
  * @avail_idx: private; the driver's index when last read
@@ -72,6 +73,7 @@ struct vq_device {
 	const struct vq_memory *memory;
 	const struct vq_region *hint;
 	__u32 num;
+	__u32 limit;
 	__u16 last_avail;
 	__u16 avail_idx;
 	__u16 last_used;

@@ -28,10 +28,16 @@ struct vq_region {
 	__u32 access;
 };
 
+/* Equal parts of the address space, from the first region to the last. */
+#define VQ_MEMORY_BUCKETS 64
+
 /**
  * struct vq_memory - a memory table
  * @regions: regions by ascending guest address, none overlapping another
  * @count: how many, at least 1
+ * @shift: private; how many bits an address has within a bucket
+ * @readable: private; the readable region that has most of each bucket
+ * @writable: private; the writable region that has most of each bucket
  *
  * Set up by vq_memory_init(). Queues point to it and share it; it must not
  * change while one uses it.
@@ -39,6 +45,9 @@ struct vq_region {
 struct vq_memory {
 	const struct vq_region *regions;
 	__u32 count;
+	__u32 shift;
+	const struct vq_region *readable[VQ_MEMORY_BUCKETS];
+	const struct vq_region *writable[VQ_MEMORY_BUCKETS];
 };
 
 /**
