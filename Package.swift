@@ -156,9 +156,16 @@ let package = Package(
             dependencies: ["KernelModule", "LinuxSystem", system],
             swiftSettings: settings
         ),
+        // Carries out raw configfs operations, on a kernel in a test VM and on the fake of the unit tests.
+        .executableTarget(
+            name: "ConfigReplay",
+            dependencies: ["LinuxSystem", "TargetConfig", system],
+            path: "Tests/ConfigReplay",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TargetConfigTests",
-            dependencies: ["TargetConfig", "LinuxSystem", system],
+            dependencies: ["ConfigReplay", "TargetConfig", "LinuxSystem", system],
             exclude: ["kernel-answers.txt"],
             swiftSettings: settings
         ),

@@ -44,7 +44,7 @@ struct Agent {
         while true {
             kernelLog.forward(to: port)
             try waitForEvents()
-            try mountWhatIsNew()
+            mountWhatIsNew()
             for index in sessions.indices { sessions[index].move(port.send) }
             reapChildren()
             guard try port.receive({ message in try handle(message) }) else { return }
@@ -64,10 +64,10 @@ struct Agent {
     }
 
     /// Mounts configfs as soon as its module is there, as systemd's sys-kernel-config.mount does on a real host.
-    private mutating func mountWhatIsNew() throws {
+    private mutating func mountWhatIsNew() {
         // Which module it was does not matter; EAGAIN when none was announced, ENOBUFS when too many were.
         _ = Result { try kernelEvents.readBytes(upTo: 8192) }
-        try configfs.mountIfNew()
+        configfs.mountIfNew()
     }
 
     private mutating func handle(_ message: Message) throws {

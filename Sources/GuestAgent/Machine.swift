@@ -45,11 +45,18 @@ private func insert(_ path: FilePath) throws {
 struct ConfigfsMount {
     private var isMounted = false
 
-    mutating func mountIfNew() throws(Errno) {
+    mutating func mountIfNew() {
         let directory = FilePath("/sys/kernel/config")
         let exists = directory.exists
         defer { isMounted = exists }
-        if exists && !isMounted { try SystemCalls.mount(type: "configfs", at: directory) }
+        if !exists || isMounted { return }
+        do {
+            try SystemCalls.mount(type: "configfs", at: directory)
+        } catch Errno.resourceBusy, Errno.noSuchFileOrDirectory {
+            // A command was faster: it has mounted it, or its module is on its way out.
+        } catch {
+            complain("ringside agent: mount configfs: \(error)")
+        }
     }
 }
 

@@ -38,14 +38,10 @@ struct KernelMessages: ~Copyable {
         return messages
     }
 
-    /// The text of a record `PRIORITY,SEQUENCE,TIME,FLAGS;TEXT`, whose continuation lines hold a dictionary.
+    /// The text of one of the kernel's own records, on one line.
     static func message(of record: String) -> String? {
-        guard let semicolon = record.firstIndex(of: ";"),
-            let priority = Int(record.prefix { $0 != "," }), priority >> 3 == 0
-        else { return nil }
-        // The kernel writes a line break inside of a message as \x0a.
-        let text = String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
-        return text.replacing("\\x0a", with: " ")
+        guard let record = KernelLogRecord(record), record.facility == 0 else { return nil }
+        return record.text.replacing("\\x0a", with: " ")
     }
 
     private func nextRecord() -> String? {

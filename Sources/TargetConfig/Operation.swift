@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+public import LinuxSystem
 public import SystemPackage
 
 /// One change to configfs, or to a file behind a backstore, and by that its own inverse.

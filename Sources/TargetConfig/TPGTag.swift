@@ -42,12 +42,3 @@ public struct TPGTag: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.rawValue = rawValue
     }
 }
-
-/// Decimal digits and nothing else: no sign, no blank, no `0x`.
-enum Decimal {
-    /// The value of `text`, or the largest number there is when it is larger still; nil when `text` is no number.
-    static func value(of text: String) -> UInt64? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        return UInt64(text) ?? .max
-    }
-}

@@ -1,36 +1,5 @@
 // SPDX-License-Identifier: MIT
-
-/// One record of the kernel's log, as `/dev/kmsg` gives it (`Documentation/ABI/testing/dev-kmsg`).
-public struct KernelLogRecord: Equatable, Sendable {
-    /// 0 (emergency) to 7 (debug).
-    public var level: Int
-    /// Counts records since boot.
-    public var sequence: Int
-    /// Microseconds since boot.
-    public var timestamp: Int
-    /// The message.
-    public var text: String
-
-    public init(level: Int, sequence: Int, timestamp: Int, text: String) {
-        self.level = level
-        self.sequence = sequence
-        self.timestamp = timestamp
-        self.text = text
-    }
-
-    /// - Parameter record: `PRIORITY,SEQUENCE,TIMESTAMP,FLAGS;TEXT`, where the priority's low three bits are the level.
-    public init?(_ record: String) {
-        guard let semicolon = record.firstIndex(of: ";") else { return nil }
-        let fields = record[..<semicolon].split(separator: ",")
-        guard fields.count >= 3, let priority = Int(fields[0]), let sequence = Int(fields[1]),
-            let timestamp = Int(fields[2])
-        else { return nil }
-        level = priority & 7
-        self.sequence = sequence
-        self.timestamp = timestamp
-        text = String(record[record.index(after: semicolon)...])
-    }
-}
+public import LinuxSystem
 
 /// A kernel's log, and what in it means trouble.
 public struct KernelLog: Equatable, Sendable {

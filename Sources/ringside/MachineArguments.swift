@@ -12,8 +12,8 @@ struct MachineArguments: ParsableArguments {
     @Option(help: "Virtual processors, 1 to 64.")
     var cpus: Int?
 
-    @Option(help: ArgumentHelp("Guest memory.", valueName: "size"))
-    var memory = ByteSize(mebibytes: 512)
+    @Option(help: ArgumentHelp("Guest memory.", valueName: "size"), transform: { try ByteSize($0) })
+    var memory = ByteSize(bytes: 512 << 20)
 
     @Option(help: ArgumentHelp("Kill the machine after so many seconds.", valueName: "seconds"))
     var timeout = 120
@@ -33,7 +33,7 @@ struct MachineArguments: ParsableArguments {
         guard timeout > 0 else {
             throw ValidationError("--timeout \(timeout): not a positive number of seconds")
         }
-        guard memory.mebibytes >= 128 else {
+        guard memory.bytes >= 128 << 20 else {
             throw ValidationError("--memory \(memory): a machine needs at least 128M")
         }
     }
@@ -54,7 +54,7 @@ struct MachineArguments: ParsableArguments {
         options.kernel = kernel
         options.modules = modules
         options.processors = cpus ?? 1
-        options.memory = memory.mebibytes
+        options.memory = Int(memory.bytes >> 20)
         options.append = append
         options.renamedPrograms = [(host: program, guest: "/usr/bin/ringside")]
         options.acceleration = accel.acceleration
@@ -81,25 +81,4 @@ enum Accelerator: String, ExpressibleByArgument, CaseIterable {
         case .tcg: .tcg(reason: "asked for")
         }
     }
-}
-
-/// A size in bytes, written as 64M or 1G: binary units, as QEMU and targetcli read them.
-struct ByteSize: ExpressibleByArgument, Equatable, CustomStringConvertible {
-    var bytes: Int
-
-    init(mebibytes: Int) { bytes = mebibytes << 20 }
-
-    init?(argument: String) {
-        let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        guard let last = argument.last else { return nil }
-        let shift = units[Character(last.uppercased())]
-        guard let number = Int(shift == nil ? argument : String(argument.dropLast())), number > 0,
-            case let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0)), !overflow
-        else { return nil }
-        self.bytes = bytes
-    }
-
-    var mebibytes: Int { bytes >> 20 }
-    var description: String { bytes % (1 << 20) == 0 ? "\(mebibytes)M" : "\(bytes)" }
-    var defaultValueDescription: String { description }
 }

@@ -9,7 +9,7 @@ struct TargetCommand: ParsableCommand {
         commandName: "target",
         abstract: "Provision vhost-scsi targets in the kernel.",
         subcommands: [
-            TargetCreate.self, TargetDelete.self, TargetList.self, TargetShow.self, TargetReplay.self,
+            TargetCreate.self, TargetDelete.self, TargetList.self, TargetShow.self,
         ]
     )
 }
@@ -83,7 +83,7 @@ struct BackstoreDrawing: CustomStringConvertible {
     var description: String {
         let kinds = ["rd_mcp": "ramdisk", "fileio": "file", "iblock": "block"]
         var words = [kinds[backstore.plugin] ?? backstore.plugin]
-        if let size = backstore.size, size > 0 { words.append("\(TargetConfig.ByteSize(bytes: size))") }
+        if let size = backstore.size, size > 0 { words.append("\(ByteSize(bytes: size))") }
         if let file = backstore.file { words.append(file) }
         if backstore.isNullIO { words.append("nullio") }
         if !backstore.isEnabled { words.append("not enabled") }

@@ -28,8 +28,8 @@ struct VhostBenchCommand: ParsableCommand {
     @Option(help: "What to do.")
     var rw = ThroughputJob.Pattern.randomRead
 
-    @Option(help: "The size of a request.")
-    var bs = TransferSize(bytes: 4096)
+    @Option(help: "The size of a request.", transform: { try ByteSize($0) })
+    var bs = ByteSize(bytes: 4096)
 
     @Option(help: "Requests in flight: one number, or several with commas between.", transform: Self.depths)
     var iodepth = [1, 32]
@@ -71,17 +71,17 @@ struct VhostBenchCommand: ParsableCommand {
 
     func run() throws {
         let limit = count.map(ThroughputJob.Limit.requests) ?? .seconds(runtime ?? 1)
-        let job = ThroughputJob(rw, blockSize: bs.bytes, limit: limit)
+        let job = ThroughputJob(rw, blockSize: Int(bs.bytes), limit: limit)
         let opened = try device.open()
         var runs: [BenchRun] = []
         for depth in iodepth {
-            let initiator = try device.start(opened, depth: depth, transferBytes: bs.bytes)
+            let initiator = try device.start(opened, depth: depth, transferBytes: Int(bs.bytes))
             let result = try initiator.finishing { () throws(OperationError) in
                 try job.run(on: initiator, lun: lun)
             }
             runs.append(BenchRun(result))
         }
-        let report = BenchReport(lun: Int(lun), rw: rw.rawValue, bs: bs.bytes, runs: runs)
+        let report = BenchReport(lun: Int(lun), rw: rw.rawValue, bs: Int(bs.bytes), runs: runs)
         try output.print(report) { $0.description }
     }
 }
@@ -101,7 +101,8 @@ private struct BenchReport: Encodable {
             ],
             rows: runs.map(\.cells)
         )
-        return "LUN \(lun): \(rw), \(TransferSize(bytes: bs)) a request, latencies in microseconds\n\(table)"
+        return
+            "LUN \(lun): \(rw), \(ByteSize(bytes: Int64(bs))) a request, latencies in microseconds\n\(table)"
     }
 }
 

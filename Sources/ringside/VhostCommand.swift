@@ -51,26 +51,6 @@ struct VhostNodeOptions: ParsableArguments {
     }
 }
 
-/// A size in bytes with fio's suffixes: `4096`, `4k`, `1M`.
-struct TransferSize: ExpressibleByArgument, CustomStringConvertible {
-    let bytes: Int
-
-    init(bytes: Int) { self.bytes = bytes }
-
-    init?(argument: String) {
-        let shifts: [Character: Int] = ["k": 10, "K": 10, "m": 20, "M": 20]
-        let shift = argument.last.flatMap { shifts[$0] }
-        let digits = shift == nil ? argument[...] : argument.dropLast()
-        guard let number = Int(digits), number > 0, number <= 1 << 30 else { return nil }
-        bytes = number << (shift ?? 0)
-    }
-
-    var description: String {
-        if bytes % (1 << 20) == 0 { return "\(bytes >> 20)M" }
-        return bytes % 1024 == 0 ? "\(bytes >> 10)k" : "\(bytes)"
-    }
-}
-
 extension Double {
     /// The number with `places` decimal places.
     func fixed(_ places: Int) -> String {

@@ -29,8 +29,8 @@ struct VhostVerifyCommand: ParsableCommand {
     @Option(help: "What the pattern is made from.")
     var seed: UInt64 = 1
 
-    @Option(help: "The size of a transfer.")
-    var bs = TransferSize(bytes: 256 << 10)
+    @Option(help: "The size of a transfer.", transform: { try ByteSize($0) })
+    var bs = ByteSize(bytes: 256 << 10)
 
     @Option(help: "Transfers in flight.")
     var iodepth = 4
@@ -57,7 +57,7 @@ struct VhostVerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        let initiator = try device.start(depth: iodepth, transferBytes: bs.bytes)
+        let initiator = try device.start(depth: iodepth, transferBytes: Int(bs.bytes))
         if dryRun { return try printPlan(initiator) }
         let result = try initiator.finishing { () throws(OperationError) in
             try SurfaceCheck(seed: seed).run(on: initiator, lun: lun)

@@ -14,8 +14,9 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
         let file = FilePath(#filePath).removingLastComponent().removingLastComponent()
             .appending("TargetConfigTests").appending("kernel-answers.txt")
         let answers = try await Host.shell("cat '\(file)'").output
-        try await boot(files: [(file, "/kernel-answers.txt")]) { host in
-            let replay = try await host.run("ringside target replay /kernel-answers.txt")
+        let program = Host.ringside.removingLastComponent().appending("ConfigReplay")
+        try await boot(files: [(file, "/kernel-answers.txt"), (program, "/usr/bin/ConfigReplay")]) { host in
+            let replay = try await host.run("ConfigReplay /kernel-answers.txt")
             let lines = zip(replay.output.split(separator: "\n"), answers.split(separator: "\n"))
             for (seen, expected) in lines { #expect(seen == expected) }
             #expect(replay.output == answers)

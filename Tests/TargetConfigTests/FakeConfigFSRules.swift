@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 import SystemPackage
 
 @testable import TargetConfig

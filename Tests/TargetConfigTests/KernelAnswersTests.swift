@@ -2,6 +2,7 @@
 import SystemPackage
 import Testing
 
+@testable import ConfigReplay
 @testable import TargetConfig
 
 /// The fake answers every operation as the kernel did; the same file is held against a kernel in a test VM.

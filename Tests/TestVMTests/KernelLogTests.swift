@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 import TestVM
 import Testing
 
 @Suite struct KernelLogTests {
-    @Test func readsARecordOfKmsg() throws {
-        // Priority 30 is facility 3 (daemon), level 6.
-        let record = try #require(KernelLogRecord("30,339,5140900,-;NET: Registered; PF_INET"))
-        #expect(record.level == 6)
-        #expect(record.sequence == 339)
-        #expect(record.timestamp == 5_140_900)
-        #expect(record.text == "NET: Registered; PF_INET")
-    }
-
-    @Test(arguments: ["", "6,1,2", "6,1;text", "a,1,2,-;text"]) func whatIsNoRecordIsNone(line: String) {
-        #expect(KernelLogRecord(line) == nil)
-    }
-
     @Test func printsAsDmesgDoes() {
         let log = KernelLog([record(6, "first", at: 42), record(4, "second", at: 12_345_678)])
         #expect(log.text == "[    0.000042] first\n[   12.345678] second\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
-public import SystemPackage
+import SystemPackage
+import TargetConfig
 
 /// Carries out raw operations written as lines and answers each with the kernel's error number, so that one script
 /// of operations and answers can be held against any kernel, and against a fake of one:
@@ -8,21 +9,21 @@ public import SystemPackage
 ///     mkdir vhost/naa.5001405c0ffee001/tpgt_256 => EINVAL
 ///     write vhost/naa.5001405c0ffee001/tpgt_1/nexus naa.5001405c0ffee002 => OK
 ///     read vhost/naa.5001405c0ffee001/tpgt_1/nexus => OK naa.5001405c0ffee002
-public struct ConfigReplay: Sendable {
+struct ConfigReplay: Sendable {
     let base: FilePath
     let fileSystem: any ConfigFileSystem
 
     /// - Parameters:
     ///   - base: the directory that the lines' paths begin in.
     ///   - fileSystem: what to carry them out on.
-    public init(base: FilePath, fileSystem: any ConfigFileSystem) {
+    init(base: FilePath, fileSystem: any ConfigFileSystem) {
         (self.base, self.fileSystem) = (base, fileSystem)
     }
 
     /// Carries out one line, without its answer if it has one, and returns it with the answer that it got.
     ///
     /// Blank lines and those that begin with `#` come back as they are.
-    public func answer(to line: String) -> String {
+    func answer(to line: String) -> String {
         guard !line.isEmpty, !line.hasPrefix("#") else { return line }
         let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         let operation = Array(words.prefix { $0 != "=>" })

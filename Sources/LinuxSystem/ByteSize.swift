@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-public import LinuxSystem
 
 /// A size in bytes, written as a number with an optional K, M, G or T (powers of 1024): `64M`.
 public struct ByteSize: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -38,5 +37,14 @@ public struct ByteSize: Hashable, Comparable, Sendable, CustomStringConvertible 
             if count > 0, count << shift == bytes { return "\(count)\(unit)" }
         }
         return String(bytes)
+    }
+}
+
+/// Decimal digits and nothing else: no sign, no blank, no `0x`.
+package enum Decimal {
+    /// The value of `text`, or the largest number there is when it is larger still; nil when `text` is no number.
+    package static func value(of text: String) -> UInt64? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return UInt64(text) ?? .max
     }
 }

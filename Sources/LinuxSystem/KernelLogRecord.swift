@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+/// One record of the kernel's log, as `/dev/kmsg` gives it (`Documentation/ABI/testing/dev-kmsg`).
+public struct KernelLogRecord: Equatable, Sendable {
+    /// 0 (emergency) to 7 (debug).
+    public var level: Int
+    /// Who wrote it: 0 is the kernel itself, others are programs (`syslog(3)`).
+    public var facility = 0
+    /// Counts records since boot.
+    public var sequence: Int
+    /// Microseconds since boot.
+    public var timestamp: Int
+    /// The message, without the lines of its dictionary (`SUBSYSTEM=`, `DEVICE=`); a line break in it is `\\x0a`.
+    public var text: String
+
+    public init(level: Int, sequence: Int, timestamp: Int, text: String) {
+        self.level = level
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.text = text
+    }
+
+    /// - Parameter record: `PRIORITY,SEQUENCE,TIMESTAMP,FLAGS;TEXT`, where the priority's low three bits are the level and the others
+    ///   the facility.
+    public init?(_ record: String) {
+        guard let semicolon = record.firstIndex(of: ";") else { return nil }
+        let fields = record[..<semicolon].split(separator: ",")
+        guard fields.count >= 3, let priority = Int(fields[0]), let sequence = Int(fields[1]),
+            let timestamp = Int(fields[2])
+        else { return nil }
+        level = priority & 7
+        facility = priority >> 3
+        self.sequence = sequence
+        self.timestamp = timestamp
+        text = String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
+    }
+}
