@@ -50,6 +50,11 @@ let package = Package(
         .systemLibrary(name: "CKmod", pkgConfig: "libkmod", providers: [.apt(["libkmod-dev"])]),
         .target(name: "CVirtqueue", exclude: ["user"], cSettings: coreSettings),
         .target(name: "CMinidump", exclude: ["user"], cSettings: minidumpSettings),
+        .target(
+            name: "CMinidumpBench",
+            dependencies: ["CMinidump"],
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+        ),
         .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
