@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Our own device side as a peer. */
+#include "vq_platform.h"
+#include "peer.h"
+#include "virtqueue.h"
+
+#define RINGSIDE_REGIONS_MAX 64
+
+static struct vq_region regions[RINGSIDE_REGIONS_MAX];
+static struct vq_memory memory;
+static struct vq_device device;
+
+static int ringside_start(const struct peer_queue *queue)
+{
+	struct vq_rings rings = {.desc = queue->desc,
+				 .avail = queue->avail,
+				 .used = queue->used,
+				 .num = queue->num};
+	int error;
+
+	for (__u32 i = 0; i < queue->region_count; i++) {
+		const struct peer_region *region = &queue->regions[i];
+
+		regions[i] = (struct vq_region){region->guest, region->size,
+						region->host, region->access};
+	}
+	error = vq_memory_init(regions, queue->region_count, &memory);
+	if (error)
+		return error;
+	return vq_device_init(&device, &rings, &memory, queue->features,
+			      queue->base);
+}
+
+static int ringside_pop(struct peer_chain *to)
+{
+	struct vq_segment *segments = (struct vq_segment *)to->segments;
+	static bool batch;
+	struct vq_chain chain;
+	__u32 count;
+	int error;
+
+	/* Both ways to take a chain, in turn. */
+	batch = !batch;
+	if (batch) {
+		error = vq_device_pop_batch(&device, segments,
+					    PEER_SEGMENTS_MAX, &chain, 1,
+					    &count);
+		if (!error && !count)
+			error = -EAGAIN;
+	} else {
+		error = vq_device_pop(&device, segments, PEER_SEGMENTS_MAX,
+				      &chain);
+	}
+	if (error)
+		return error;
+	to->head = chain.head;
+	to->readable = chain.readable;
+	to->writable = chain.writable;
+	return 0;
+}
+
+static void ringside_push(const struct peer_used *used, __u32 count)
+{
+	vq_device_push_batch(&device, (const struct vq_used *)used, count);
+}
+
+static bool ringside_signal(void)
+{
+	return vq_device_signal_needed(&device);
+}
+
+static bool ringside_enable(void)
+{
+	return vq_device_enable_notify(&device);
+}
+
+static void ringside_disable(void)
+{
+	vq_device_disable_notify(&device);
+}
+
+static __u32 ringside_serve(__u32 batch)
+{
+	static struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
+	static struct vq_chain chains[PEER_BATCH_MAX];
+	struct vq_used used[PEER_BATCH_MAX];
+	__u32 count;
+
+	if (vq_device_pop_batch(&device, segments, VQ_CHAIN_SEGMENTS_MAX,
+				chains, batch, &count) ||
+	    !count)
+		return 0;
+	for (__u32 i = 0; i < count; i++) {
+		used[i].id = chains[i].head;
+		used[i].len = (__u32)chains[i].writable_bytes;
+	}
+	vq_device_push_batch(&device, used, count);
+	vq_device_signal_needed(&device);
+	return count;
+}
+
+const struct peer peer_ringside = {
+	.name = "ringside",
+	.start = ringside_start,
+	.pop = ringside_pop,
+	.push = ringside_push,
+	.signal = ringside_signal,
+	.enable = ringside_enable,
+	.disable = ringside_disable,
+	.serve = ringside_serve,
+};
