@@ -62,7 +62,7 @@ struct QuickstartSummary: Encodable {
     }
 
     var description: String {
-        let rows = stages.map { [seconds($0.milliseconds), $0.name, $0.note ?? $0.command ?? ""] }
+        let rows = stages.map { [seconds($0.milliseconds), $0.name, $0.note ?? ""] }
         let total = [[seconds(totalMilliseconds), "total", ""]]
         return "\n" + Table(columns: ["SECONDS", "STAGE", "WHAT"], rows: rows + total).description
     }
