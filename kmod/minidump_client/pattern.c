@@ -14,6 +14,7 @@
 #include <linux/vmalloc.h>
 
 #include "client.h"
+#include "qcom_minidump.h"
 
 #define LOG_SIZE  (64 * 1024)
 #define PCPU_SIZE 256
@@ -89,6 +90,40 @@ static int scattered_add(void)
 		return -ENOMEM;
 	pattern_fill(scattered_map, size, 0x60);
 	return client_region_add("KVMAP", scattered_map, size);
+}
+
+/* Addresses that have no translation; each must be refused. */
+static int refusals_check(void)
+{
+	const size_t mapped = SCATTERED_PAGES * PAGE_SIZE;
+	const void *const wild[] = {
+		NULL,
+		(void *)0x1000,
+		(void *)-4096ul,
+		scattered_map + mapped,
+		/* Its last page is mapped, the one behind it is not. */
+		scattered_map + mapped - PAGE_SIZE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wild); i++) {
+		const struct qcom_minidump_region region = {
+			.name = "KWILD",
+			.virt_addr = wild[i],
+			.size = 2 * PAGE_SIZE,
+		};
+		struct qcom_minidump_handle *handle;
+		int error = qcom_minidump_region_register(&region, &handle);
+
+		if (error == -EINVAL)
+			continue;
+		if (!error)
+			qcom_minidump_region_unregister(handle);
+		pr_err("minidump_client: %px was not refused: error %d\n",
+		       wild[i], error);
+		return -EBADE;
+	}
+	return 0;
 }
 
 static void scattered_free(void)
@@ -171,7 +206,7 @@ int patterns_add(void)
 				  sizeof(init_uts_ns) & ~3ul);
 	if (error)
 		return error;
-	return scattered_add() ?: per_cpu_add() ?: log_add();
+	return scattered_add() ?: refusals_check() ?: per_cpu_add() ?: log_add();
 }
 
 void patterns_free(void)
