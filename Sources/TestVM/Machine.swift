@@ -18,6 +18,10 @@ public struct MachineOptions: Sendable {
     public var processors = 1
     /// Guest memory in MiB.
     public var memory = 512
+    /// The file that is the guest's memory, address for address up to 3 GiB, and stays when the machine is gone.
+    public var memoryFile: FilePath?
+    /// Where the pipes of a `Monitor` are; a machine with one is ended through it.
+    public var monitor: FilePath?
     /// Further words for the kernel's command line.
     public var append: [String] = []
     /// How the guest's instructions are run; probed when `nil`.
@@ -39,6 +43,7 @@ public struct Machine: Sendable {
     /// The files that were not in the cache and had to be made, such as `initramfs`.
     public let packed: [String]
     let memory: Int
+    let memoryFile: FilePath?
 
     /// Finds the kernel, resolves modules and programs, and makes what the cache does not hold yet.
     public init(_ options: MachineOptions, cache: Cache = Cache()) async throws {
@@ -54,6 +59,7 @@ public struct Machine: Sendable {
         kernel = try KernelImage.find(options.kernel)
         acceleration = options.acceleration ?? Acceleration.probe()
         memory = options.memory
+        memoryFile = options.memoryFile
         let programs =
             options.programs.map { Initramfs.Program(path: $0) }
             + options.renamedPrograms.map {
@@ -90,8 +96,13 @@ public struct Machine: Sendable {
             // trusted counter it would fall back to the tick, with clocks and wake-ups of 4 ms.
             words += ["no_timer_check", "tsc=reliable", "tsc_early_khz=\(TimeStampCounter.kilohertz)"]
         }
-        return accelerator + [
-            "-M", "microvm,acpi=on", "-bios", "qboot.rom", "-no-user-config", "-nodefaults", "-display",
+        let backend = options.memoryFile.map { file in
+            ["-object", "memory-backend-file,id=ram,size=\(options.memory)M,mem-path=\(file),share=on"]
+        }
+        let extras = (backend ?? []) + (options.monitor.map(Monitor.arguments) ?? [])
+        return accelerator + extras + [
+            "-M", "microvm,acpi=on" + (backend == nil ? "" : ",memory-backend=ram"), "-bios", "qboot.rom",
+            "-no-user-config", "-nodefaults", "-display",
             "none", "-no-reboot",
             "-m", "\(options.memory)M", "-smp", "\(options.processors),sockets=1,cores=\(options.processors)",
             "-kernel", image.string, "-initrd", initramfs.string,

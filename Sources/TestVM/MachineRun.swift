@@ -25,9 +25,11 @@ extension Machine {
     ///
     /// - Parameters:
     ///   - deadline: how long everything may take, from the start until the machine is off.
+    ///   - isEndedByBody: `body` ends the machine itself, as after a panic that it wanted.
     ///   - body: runs commands in the guest.
     public func run<Value: Sendable>(
         deadline: Duration,
+        isEndedByBody: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
         let directory: FilePath
@@ -35,6 +37,14 @@ extension Machine {
             directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-vm")
         } catch {
             throw OperationError("make", "the VM's log directory", errno: error)
+        }
+        if let memoryFile {
+            // Memory is zero when a machine starts, and not what an earlier one left in the file.
+            do {
+                try memoryFile.write([])
+            } catch let error as Errno {
+                throw OperationError("make the guest's memory", memoryFile.string, errno: error)
+            }
         }
         let console = directory.appending("console.log")
         // QEMU dies with the thread that starts it, which lives as long as this process.
@@ -51,7 +61,13 @@ extension Machine {
             error: .string(limit: 1 << 16)
         ) { execution in
             let guest = Guest(writer: execution.standardInputWriter)
-            let result = await supervise(guest, execution.standardOutput, deadline: deadline, body)
+            let result = await supervise(
+                guest,
+                execution.standardOutput,
+                deadline: deadline,
+                isEndedByBody,
+                body
+            )
             // Already off unless something failed; then nothing of it is worth keeping.
             _ = Result { try execution.send(signal: .kill) }
             return (guest, result)
@@ -76,10 +92,11 @@ extension Machine {
         _ guest: Guest,
         _ stream: SubprocessOutputSequence,
         deadline: Duration,
+        _ isEndedByBody: Bool,
         _ body: @Sendable @escaping (Guest) async throws -> Value
     ) async -> Result<MachineReport<Value>, any Error> {
         await withTaskGroup(of: Result<MachineReport<Value>, any Error>?.self) { group in
-            group.addTask { await result { try await use(guest, stream, body) } }
+            group.addTask { await result { try await use(guest, stream, isEndedByBody, body) } }
             group.addTask {
                 // Cancelled as soon as the machine is off.
                 guard (try? await Task.sleep(for: deadline)) != nil else { return nil }
@@ -94,6 +111,7 @@ extension Machine {
     private func use<Value: Sendable>(
         _ guest: Guest,
         _ stream: SubprocessOutputSequence,
+        _ isEndedByBody: Bool,
         _ body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
         let clock = ContinuousClock()
@@ -104,7 +122,7 @@ extension Machine {
         let ready = clock.now
         let value = try await body(guest)
         let end = clock.now
-        try await guest.powerOff()
+        if !isEndedByBody { try await guest.powerOff() }
         try await channel
         return MachineReport(
             value: value,

@@ -26,6 +26,15 @@ struct MachineArguments: ParsableArguments {
     )
     var append: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep the guest's memory in this file; it stays, also after a panic.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var memoryFile: String?
+
     func validate() throws {
         if let cpus, !(1...64).contains(cpus) {
             throw ValidationError("--cpus \(cpus): not between 1 and 64")
@@ -56,6 +65,7 @@ struct MachineArguments: ParsableArguments {
         options.processors = cpus ?? 1
         options.memory = Int(memory.bytes >> 20)
         options.append = append
+        options.memoryFile = memoryFile.map { FilePath($0) }
         options.renamedPrograms = [(host: program, guest: "/usr/bin/ringside")]
         options.acceleration = accel.acceleration
         return options
