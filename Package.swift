@@ -106,7 +106,8 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "KernelModule", "LinuxSystem", "OptionParsing", "TargetConfig", "TestVM", "VhostSCSI",
+                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "TargetConfig", "TestVM",
+                "VhostSCSI",
                 arguments, subprocess, system,
             ],
             swiftSettings: settings
@@ -166,6 +167,11 @@ let package = Package(
             name: "ConfigReplay",
             dependencies: ["LinuxSystem", "TargetConfig", system],
             path: "Tests/ConfigReplay",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MinidumpTests",
+            dependencies: ["CMinidump", "LinuxSystem", "Minidump", subprocess, system],
             swiftSettings: settings
         ),
         .testTarget(

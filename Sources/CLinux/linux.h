@@ -73,6 +73,8 @@ static const unsigned long vhost_scsi_clear_endpoint =
 /* Declared only under _GNU_SOURCE. */
 int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
+ssize_t copy_file_range(int from, long *from_offset, int to, long *to_offset,
+			size_t length, unsigned int flags);
 const char *strerrorname_np(int error);
 
 #endif

@@ -161,3 +161,10 @@ extension Dump {
         return try MemoryImage(memory: memory, name: file.name, options: options).dump(kind: .vmcore)
     }
 }
+
+extension DumpRegion {
+    /// The region's first bytes, zero where they are missing.
+    public func read(upTo count: Int) throws(OperationError) -> [UInt8] {
+        try runs.slice(from: 0, length: min(size, UInt64(count))).readAll()
+    }
+}

@@ -56,6 +56,24 @@ struct TableSearch {
         return found
     }
 
+    /// The size that the entry in front of an SMEM item tells, where the partition is there as on hardware: canary,
+    /// item, size, padding behind the data, padding behind the entry.
+    private func itemSize(at address: UInt64) throws(OperationError) -> Int? {
+        let entrySize: UInt64 = 16
+        for padding in stride(from: UInt64(0), through: 64, by: 8) where address >= padding + entrySize {
+            guard let bytes = try memory.read(at: address - padding - entrySize, count: Int(entrySize)),
+                bytes.raw.load(UInt16.self, at: 0) == 0xa5a5,
+                bytes.raw.load(UInt16.self, at: 2) == UInt16(MD_SMEM_ITEM),
+                let size = bytes.raw.load(UInt32.self, at: 4),
+                let unused = bytes.raw.load(UInt16.self, at: 8),
+                let gap = bytes.raw.load(UInt16.self, at: 10), UInt64(gap) == padding, size <= 1 << 16,
+                unused < size
+            else { continue }
+            return Int(size) - Int(unused)
+        }
+        return nil
+    }
+
     /// How much speaks for a table at `address`, and how far it plausibly goes; `nil` if it cannot be one.
     private func judge(_ address: UInt64) throws(OperationError) -> (score: Int, size: Int)? {
         let limit = UInt64(Self.headerSize + Self.subsystems * Int(MD_SUBSYSTEM_BYTES))
@@ -73,6 +91,7 @@ struct TableSearch {
             let isValid = RegionEntry.entries(in: entry.raw).first?.isValid ?? false
             score += isValid ? 2 : subsystem.obstacle == nil ? 1 : 0
         }
+        if let size = try itemSize(at: address), size >= Self.headerSize { return (score + 1, size) }
         let used = table.subsystems.prefix(count).last { $0.isUsed }.map { $0.index + 1 } ?? 1
         return (score, Self.headerSize + min(count, max(used, 10)) * Int(MD_SUBSYSTEM_BYTES))
     }
