@@ -14,6 +14,7 @@ struct Ringside: AsyncParsableCommand {
         subcommands: [
             BackstoreCommand.self,
             DoctorCommand.self,
+            MinidumpCommand.self,
             ModuleCommand.self,
             QuickstartCommand.self,
             TargetCommand.self,
