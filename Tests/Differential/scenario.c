@@ -76,6 +76,8 @@ static struct mock_desc scenario_buffer(struct scenario *scenario, bool write)
 		break;
 	default:
 		desc.addr = MOCK_RAM + scenario_random(scenario, 0xf000);
+		if (scenario->apart)
+			desc.addr |= 0x8000;
 	}
 	if (!scenario->tame && scenario_chance(scenario, 24))
 		desc.len = 0;
@@ -92,7 +94,7 @@ static void scenario_table(struct scenario *scenario, struct draft *draft,
 			scenario_random(scenario, 100);
 	draft->table_count = count;
 	draft->table_addr = MOCK_RAM + 16 * scenario_random(scenario, 0x300);
-	if (!scenario->tame && scenario_chance(scenario, 4))
+	if (!scenario->tame && !scenario->apart && scenario_chance(scenario, 4))
 		draft->table_addr = MOCK_RAM_HIGH -
 				    scenario_random(scenario, count * 16 + 1);
 	for (__u32 i = 0; i < count; i++) {

@@ -14,6 +14,7 @@
  * @storage: their memory
  * @random: state of the random numbers
  * @tame: leave out what vringh is known to do in another way
+ * @apart: no buffer lies on an indirect table, so that devices may write
  * @faults: one in so many chains has a fault
  * @avail: available index with all chains that were offered
  */
@@ -22,6 +23,7 @@ struct scenario {
 	char *storage[2];
 	__u64 random;
 	_Bool tame;
+	_Bool apart;
 	__u32 faults;
 	__u16 avail;
 };
