@@ -20,8 +20,11 @@ struct MinidumpBench: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Bytes of the dump, holes included.", valueName: "size"))
-    var size = ByteSize(mebibytes: 1024)
+    @Option(
+        help: ArgumentHelp("Bytes of the dump, holes included.", valueName: "size"),
+        transform: { try ByteSize($0) }
+    )
+    var size = ByteSize(bytes: 1 << 30)
 
     @Option(help: ArgumentHelp("Percent of them that are data.", valueName: "percent"))
     var data = 25
@@ -42,7 +45,7 @@ struct MinidumpBench: AsyncParsableCommand {
         guard (1...100).contains(rounds) else {
             throw ValidationError("--rounds \(rounds): not between 1 and 100")
         }
-        guard size.mebibytes >= 16 else { throw ValidationError("--size \(size): at least 16M") }
+        guard size.bytes >= 16 << 20 else { throw ValidationError("--size \(size): at least 16M") }
     }
 
     func run() async throws {
