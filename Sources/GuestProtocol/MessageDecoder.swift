@@ -27,6 +27,11 @@ public struct MessageDecoder: Sendable {
         buffer.append(contentsOf: bytes)
     }
 
+    public mutating func append(_ bytes: borrowing RawSpan) {
+        // Copied before the span ends.
+        append(unsafe bytes.withUnsafeBytes { unsafe Array($0) })
+    }
+
     /// The next whole message, or `nil` when more bytes are needed.
     public mutating func next() throws(MalformedFrame) -> Message? {
         guard pendingByteCount >= Message.headerSize else { return nil }

@@ -135,7 +135,7 @@ public final class Guest: Sendable {
         defer { finish() }
         var decoder = MessageDecoder()
         for try await buffer in stream {
-            decoder.append(unsafe buffer.withUnsafeBytes { unsafe Array($0) })
+            decoder.append(buffer.bytes)
             while let message = try decoder.next() { deal(message) }
         }
     }

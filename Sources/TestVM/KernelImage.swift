@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import CLinux
 public import LinuxSystem
 public import SystemPackage
 
@@ -27,7 +26,7 @@ public struct KernelImage: Equatable, Sendable {
         let boot = root.appending("boot")
         let releases = names(in: boot).filter { $0.hasPrefix("vmlinuz-") }.map { String($0.dropFirst(8)) }
         let usable = releases.filter { root.appending("lib/modules/\($0)/modules.dep.bin").exists }
-        guard let newest = usable.max(by: isOlder) else {
+        guard let newest = usable.max(by: VersionOrder.isOlder) else {
             let missing =
                 releases.isEmpty
                 ? "no \(boot)/vmlinuz-*" : "no modules for \(releases.joined(separator: ", "))"
@@ -100,9 +99,4 @@ public struct KernelImage: Equatable, Sendable {
 /// The names in a directory; none when it cannot be read, which then looks like a directory without kernels.
 private func names(in directory: FilePath) -> [String] {
     do throws(Errno) { return try directory.entryNames() } catch { return [] }
-}
-
-/// The order of versions: numbers in a name count as numbers. The corresponding C function is `strverscmp`.
-private func isOlder(_ left: String, _ right: String) -> Bool {
-    unsafe strverscmp(left, right) < 0
 }
