@@ -72,6 +72,24 @@ struct peer {
 
 #define PEER_BATCH_MAX 64
 
+/* A request: one readable piece and two writable ones. */
+#define PEER_PIECES 3
+
+/**
+ * struct peer_driver - a driver side
+ * @name: what to call it
+ * @start: set up the ring of @num in @memory, and say where its areas are
+ * @add: make requests available and decide on a kick
+ * @reap: take back all that were used; their number
+ */
+struct peer_driver {
+	const char *name;
+	int (*start)(void *memory, __u32 num, struct peer_queue *queue);
+	void (*add)(const struct iovec (*requests)[PEER_PIECES], __u32 count);
+	__u32 (*reap)(void);
+};
+
 extern const struct peer peer_ringside, peer_vhost, peer_vringh;
+extern const struct peer_driver driver_ringside, driver_linux;
 
 #endif

@@ -109,3 +109,55 @@ const struct peer peer_ringside = {
 	.disable = ringside_disable,
 	.serve = ringside_serve,
 };
+
+#define DRIVER_RING_MAX 1024
+
+static struct vq_slot slots[DRIVER_RING_MAX];
+static struct vq_driver driver;
+
+static int ringside_driver_start(void *place, __u32 num,
+				 struct peer_queue *queue)
+{
+	struct vq_rings rings;
+	int error = vq_rings_place(place, num, &rings);
+
+	if (error)
+		return error;
+	queue->desc = rings.desc;
+	queue->avail = rings.avail;
+	queue->used = rings.used;
+	queue->num = num;
+	return vq_driver_init(&driver, &rings, slots, queue->features);
+}
+
+static void ringside_add(const struct iovec (*requests)[PEER_PIECES],
+			 __u32 count)
+{
+	for (__u32 i = 0; i < count; i++) {
+		struct vq_buffer buffers[PEER_PIECES];
+
+		for (int j = 0; j < PEER_PIECES; j++) {
+			buffers[j].addr =
+				(unsigned long)requests[i][j].iov_base;
+			buffers[j].len = (__u32)requests[i][j].iov_len;
+		}
+		vq_driver_add(&driver, buffers, 1, PEER_PIECES - 1, i);
+	}
+	vq_driver_kick_prepare(&driver);
+}
+
+static __u32 ringside_reap(void)
+{
+	struct vq_completion done[PEER_BATCH_MAX];
+	__u32 count;
+
+	vq_driver_reap(&driver, done, PEER_BATCH_MAX, &count);
+	return count;
+}
+
+const struct peer_driver driver_ringside = {
+	.name = "ringside",
+	.start = ringside_driver_start,
+	.add = ringside_add,
+	.reap = ringside_reap,
+};
