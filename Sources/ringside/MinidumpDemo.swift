@@ -61,7 +61,9 @@ struct MinidumpDemo: AsyncParsableCommand {
         var options = try machine.options()
         let release = try KernelImage.find(options.kernel).release
         try await build(sources, release: release)
-        options.modules = DemoCrash.modules.map { sources.appending($0).appending("\($0).ko").string }
+        options.modules = DemoCrash.modules.map {
+            sources.appending($0.directory).appending("\($0.name).ko").string
+        }
         options.append += ["memmap=1M$0x7000000"]
         let crash = DemoCrash(directory: directory)
         (options.memoryFile, options.monitor) = (crash.memory, crash.monitor)
@@ -114,7 +116,11 @@ struct MinidumpDemo: AsyncParsableCommand {
 
 /// The crash, and the two readings of memory after it: QEMU's file and QEMU's own dump.
 private struct DemoCrash: Sendable {
-    static let modules = ["smem_sim", "qcom_minidump", "minidump_client"]
+    /// In the order in which they are loaded.
+    static let modules = [
+        (directory: "smem_sim", name: "smem_sim"), (directory: "minidump", name: "qcom_minidump"),
+        (directory: "minidump_client", name: "minidump_client"),
+    ]
 
     var directory: FilePath
     var memory: FilePath { directory.appending("guest.ram") }
@@ -127,8 +133,8 @@ private struct DemoCrash: Sendable {
         let report = try await machine.run(deadline: deadline, isEndedByBody: true) { guest in
             let listing = try await output(
                 of: """
-                    ringside module load \(Self.modules.joined(separator: " ")) >/dev/null && \
-                    mount -t debugfs none /sys/kernel/debug && cat /sys/kernel/debug/qcom_minidump/regions
+                    ringside module load \(Self.modules.map(\.name).joined(separator: " ")) >/dev/null && \
+                    cat /sys/kernel/debug/qcom_minidump/regions
                     """,
                 in: guest
             )
