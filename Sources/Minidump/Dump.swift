@@ -125,10 +125,16 @@ extension Dump {
     /// Tells the kinds of ELF cores apart.
     private init(core file: InputFile, options: DumpOptions) throws(OperationError) {
         let elf = try ELFFile(file)
+        // Memory itself can start with an ELF header: what loaded the kernel may have left the kernel's there.
+        guard elf.type == MD_ELF_CORE else {
+            self = try MemoryImage(memory: PhysicalMemory(flat: file), name: file.name, options: options)
+                .dump(kind: .memoryImage)
+            return
+        }
         let loads = elf.segments.filter { $0.type == MD_ELF_PT_LOAD }
-        if loads.isEmpty && elf.sections.count > 1 {
+        if loads.isEmpty && elf.sections.contains(where: \.holdsContent) {
             self = CoreFile(elf: elf, file: file).sectionDump()
-        } else if elf.sections.isEmpty || options.tableAddress != nil,
+        } else if !elf.sections.contains(where: \.holdsContent) || options.tableAddress != nil,
             let image = try Dump.vmcore(file, loads, options)
         {
             self = image
