@@ -110,14 +110,14 @@ static int chain_table_next(struct chain_walk *walk, struct chain_table *table,
 	int error;
 
 	if (likely(table->piece.len >= sizeof(copy))) {
-		chain_desc_read(table->piece.base, CHAIN_SPLIT, desc);
+		chain_desc_read(table->piece.base, walk->table_kind, desc);
 		table->piece.base = (char *)table->piece.base + sizeof(copy);
 		table->piece.len -= sizeof(copy);
 		return 0;
 	}
 	error = chain_table_read(walk, table, &copy, sizeof(copy));
 	if (!error)
-		chain_desc_read(&copy, CHAIN_SPLIT, desc);
+		chain_desc_read(&copy, walk->table_kind, desc);
 	return error;
 }
 
@@ -143,7 +143,8 @@ static int chain_table_check(struct chain_walk *walk, __u64 addr, __u64 len)
 
 /*
  * The buffers of an indirect table. Entries are taken in the order of the
- * table, as the kernel takes them: their next fields do not matter.
+ * table, as the kernel takes them: their next fields do not matter. In packed
+ * rings their flags do not say that another follows: all are taken.
  */
 int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc)
 {
@@ -171,7 +172,9 @@ int chain_add_indirect(struct chain_walk *walk, const struct chain_desc *desc)
 		error = chain_add(walk, &entry);
 		if (error)
 			return error;
-	} while (entry.flags & VRING_DESC_F_NEXT);
+	} while (walk->table_kind == CHAIN_PACKED_TABLE
+			 ? count
+			 : entry.flags & VRING_DESC_F_NEXT);
 	return 0;
 }
 

@@ -22,9 +22,18 @@ struct chain_desc {
 	__u16 next;
 };
 
+/* Where descriptors are, which decides how one leads to the next. */
+enum chain_kind {
+	CHAIN_SPLIT,
+	CHAIN_SPLIT_TABLE,
+	CHAIN_PACKED,
+	CHAIN_PACKED_TABLE,
+};
+
 /*
  * A chain while it is walked. @count segments are in use, the first @readable
- * of them readable. @entries bounds the indirect entries of the whole chain.
+ * of them readable. @entries bounds the indirect entries of the whole chain,
+ * and @table_kind says how to read them.
  */
 struct chain_walk {
 	const struct vq_memory *memory;
@@ -36,7 +45,18 @@ struct chain_walk {
 	__u32 count;
 	__u32 readable;
 	__u32 entries;
+	enum chain_kind table_kind;
 };
+
+/* What the walk gathered, whether it ended well or not. */
+static inline void chain_finish(const struct chain_walk *walk,
+				struct vq_chain *chain)
+{
+	chain->readable_bytes = walk->readable_bytes;
+	chain->writable_bytes = walk->writable_bytes;
+	chain->readable = walk->readable;
+	chain->writable = walk->count - walk->readable;
+}
 
 /*
  * A descriptor as it lies in memory, wherever an indirect table puts it. @tail
@@ -47,14 +67,6 @@ struct chain_wire {
 	__u32 len;
 	__u32 tail;
 } __attribute__((packed));
-
-/* Where descriptors are, which decides how one leads to the next. */
-enum chain_kind {
-	CHAIN_SPLIT,
-	CHAIN_SPLIT_TABLE,
-	CHAIN_PACKED,
-	CHAIN_PACKED_TABLE,
-};
 
 /* Where the flags are in the tail. */
 static __always_inline __u32 chain_flags_shift(enum chain_kind kind)

@@ -6,8 +6,7 @@
  */
 #include "vq_platform.h"
 #include "notify.h"
-#include "vq_device.h"
-#include "vq_driver.h"
+#include "packed.h"
 
 static __u16 notify_load16(const __virtio16 *field)
 {
@@ -33,80 +32,106 @@ static __virtio16 *notify_avail_event(struct vring_used *used, __u32 num)
 
 _Bool vq_device_signal_needed(struct vq_device *dev)
 {
+	const struct vring_avail *avail = dev->avail;
 	const __virtio16 *event;
 	__u16 old = dev->signalled_used;
 	bool first = !dev->signalled_valid;
 
+	if (dev->packed)
+		return packed_signal_needed(dev);
 	/* Pairs with virt_mb() in vq_driver_enable_callback(). */
 	virt_mb();
 	if (dev->notify_on_empty && dev->avail_idx == dev->last_avail)
 		return true;
 	if (!dev->event_idx)
-		return !(notify_load16(&dev->avail->flags) &
+		return !(notify_load16(&avail->flags) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	dev->signalled_used = dev->last_used;
 	dev->signalled_valid = true;
 	if (first)
 		return true;
-	event = notify_used_event(dev->avail, dev->num);
+	event = notify_used_event(avail, dev->num);
 	return notify_passed(notify_load16(event), dev->last_used, old);
 }
 
 _Bool vq_device_enable_notify(struct vq_device *dev)
 {
+	const struct vring_avail *avail = dev->avail;
+	struct vring_used *used = dev->used;
+
+	if (dev->packed)
+		return packed_enable_notify(dev);
 	dev->notify_off = false;
 	if (dev->event_idx)
-		notify_store16(notify_avail_event(dev->used, dev->num),
+		notify_store16(notify_avail_event(used, dev->num),
 			       dev->avail_idx);
 	else
-		notify_store16(&dev->used->flags, 0);
+		notify_store16(&used->flags, 0);
 	/* Pairs with virt_mb() in vq_driver_kick_prepare(). */
 	virt_mb();
-	return notify_load16(&dev->avail->idx) != dev->last_avail;
+	return notify_load16(&avail->idx) != dev->last_avail;
 }
 
 void vq_device_disable_notify(struct vq_device *dev)
 {
+	struct vring_used *used = dev->used;
+
+	if (dev->packed) {
+		packed_disable_notify(dev);
+		return;
+	}
 	if (dev->notify_off)
 		return;
 	dev->notify_off = true;
 	if (!dev->event_idx)
-		notify_store16(&dev->used->flags, VRING_USED_F_NO_NOTIFY);
+		notify_store16(&used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
 _Bool vq_driver_kick_prepare(struct vq_driver *drv)
 {
+	struct vring_used *used = drv->used;
 	__u16 old = drv->kicked_idx;
 
+	if (drv->packed)
+		return packed_kick_prepare(drv);
 	vq_driver_publish(drv);
 	drv->kicked_idx = drv->avail_idx;
 	/* Pairs with virt_mb() in vq_device_enable_notify(). */
 	virt_mb();
 	if (!drv->event_idx)
 		return old != drv->avail_idx &&
-		       !(notify_load16(&drv->used->flags) &
-			 VRING_USED_F_NO_NOTIFY);
-	return notify_passed(
-		notify_load16(notify_avail_event(drv->used, drv->num)),
-		drv->avail_idx, old);
+		       !(notify_load16(&used->flags) & VRING_USED_F_NO_NOTIFY);
+	return notify_passed(notify_load16(notify_avail_event(used, drv->num)),
+			     drv->avail_idx, old);
 }
 
 _Bool vq_driver_enable_callback(struct vq_driver *drv)
 {
+	struct vring_avail *avail = drv->avail;
+	const struct vring_used *used = drv->used;
+
+	if (drv->packed)
+		return packed_enable_callback(drv);
 	if (drv->event_idx)
-		notify_store16(&drv->avail->ring[drv->num], drv->last_used);
+		notify_store16(&avail->ring[drv->num], drv->last_used);
 	else
-		notify_store16(&drv->avail->flags, 0);
+		notify_store16(&avail->flags, 0);
 	/* Pairs with virt_mb() in vq_device_signal_needed(). */
 	virt_mb();
-	return notify_load16(&drv->used->idx) != drv->last_used;
+	return notify_load16(&used->idx) != drv->last_used;
 }
 
 void vq_driver_disable_callback(struct vq_driver *drv)
 {
+	struct vring_avail *avail = drv->avail;
+
+	if (drv->packed) {
+		packed_disable_callback(drv);
+		return;
+	}
 	/* The index that the device passes last of all. */
 	if (drv->event_idx)
-		notify_store16(&drv->avail->ring[drv->num], drv->last_used - 1);
+		notify_store16(&avail->ring[drv->num], drv->last_used - 1);
 	else
-		notify_store16(&drv->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
+		notify_store16(&avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
 }

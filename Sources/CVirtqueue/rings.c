@@ -62,3 +62,32 @@ int vq_rings_place(void *memory, __u32 num, struct vq_rings *rings)
 	*rings = placed;
 	return 0;
 }
+
+int vq_packed_check(const struct vq_rings *rings)
+{
+	if (!rings->num || rings->num > VQ_RING_SIZE_MAX)
+		return -EINVAL;
+	if (!rings_aligned(rings->desc, VRING_DESC_ALIGN_SIZE) ||
+	    !rings_aligned(rings->avail, VQ_PACKED_EVENT_BYTES) ||
+	    !rings_aligned(rings->used, VQ_PACKED_EVENT_BYTES))
+		return -EINVAL;
+	return 0;
+}
+
+__u64 vq_packed_size(__u32 num)
+{
+	return rings_avail_offset(num) + 2 * RING_CACHE_LINE;
+}
+
+int vq_packed_place(void *memory, __u32 num, struct vq_rings *rings)
+{
+	struct vq_rings placed = {.num = num};
+
+	placed.desc = memory;
+	placed.avail = (char *)memory + rings_avail_offset(num);
+	placed.used = (char *)placed.avail + RING_CACHE_LINE;
+	if (vq_packed_check(&placed))
+		return -EINVAL;
+	*rings = placed;
+	return 0;
+}

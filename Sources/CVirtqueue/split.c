@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vq_platform.h"
 #include "chain.h"
+#include "packed.h"
 #include "plain.h"
 #include "vq_device.h"
 
@@ -9,36 +10,48 @@ static __u16 split_load16(const __virtio16 *field)
 	return le16_to_cpu((__force __le16)READ_ONCE(*field));
 }
 
-int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
-		   const struct vq_memory *memory, __u64 features, __u16 base)
+static int split_init(struct vq_device *dev, __u32 base)
 {
-	int error = vq_rings_check(rings);
+	struct vring_used *used = dev->used;
+
+	if (base > 0xffff)
+		return -EINVAL;
+	dev->last_avail = (__u16)base;
+	dev->avail_idx = (__u16)base;
+	dev->last_used = split_load16(&used->idx);
+	WRITE_ONCE(used->flags, 0);
+	return 0;
+}
+
+int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
+		   const struct vq_memory *memory, __u64 features, __u32 base)
+{
+	bool packed = features >> VIRTIO_F_RING_PACKED & 1;
+	int error = packed ? vq_packed_check(rings) : vq_rings_check(rings);
 
 	if (error)
 		return error;
 	memset(dev, 0, sizeof(*dev));
-	dev->desc = rings->desc;
+	dev->ring = rings->desc;
 	dev->avail = rings->avail;
 	dev->used = rings->used;
 	dev->num = rings->num;
 	dev->memory = memory;
 	dev->hint = memory->regions;
 	dev->limit = min_t(__u32, rings->num, VQ_CHAIN_SEGMENTS_MAX);
-	dev->last_avail = base;
-	dev->avail_idx = base;
-	dev->last_used = split_load16(&dev->used->idx);
 	dev->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	dev->notify_on_empty = features >> VIRTIO_F_NOTIFY_ON_EMPTY & 1;
-	WRITE_ONCE(dev->used->flags, 0);
-	return 0;
+	dev->packed = packed;
+	return packed ? packed_device_init(dev, base) : split_init(dev, base);
 }
 
 /*
  * Rereads the driver's index once all that it showed us is taken. A value
  * that cannot be is not kept, so that the next call sees it again.
  */
-static int split_refill(struct vq_device *dev)
+static __always_inline int split_refill(struct vq_device *dev)
 {
+	const struct vring_avail *avail = dev->avail;
 	__virtio16 field;
 	__u16 idx;
 
@@ -48,7 +61,7 @@ static int split_refill(struct vq_device *dev)
 	 * Pairs with virt_store_release() in vq_driver_publish(): entries and
 	 * descriptors are read after the index that covers them.
 	 */
-	field = virt_load_acquire(&dev->avail->idx);
+	field = virt_load_acquire(&avail->idx);
 	idx = le16_to_cpu((__force __le16)field);
 	if ((__u16)(idx - dev->last_avail) > dev->num)
 		return -EINVAL;
@@ -61,6 +74,7 @@ static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 			__u16 head)
 {
 	__u32 left = dev->num;
+	const struct vring_desc *table = dev->ring;
 	struct chain_desc desc;
 	__u32 at = head;
 	int error;
@@ -68,7 +82,7 @@ static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 	do {
 		if (at >= dev->num || !left--)
 			return -EINVAL;
-		chain_desc_read(&dev->desc[at], CHAIN_SPLIT, &desc);
+		chain_desc_read(&table[at], CHAIN_SPLIT, &desc);
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			error = chain_add_indirect(walk, &desc);
 		else
@@ -85,7 +99,7 @@ static noinline int split_walk(struct vq_device *dev,
 			       const struct vq_segment *end,
 			       struct vq_chain *chain)
 {
-	const struct plain_table ring = {dev->desc, dev->num, CHAIN_SPLIT,
+	const struct plain_table ring = {dev->ring, dev->num, CHAIN_SPLIT,
 					 true};
 	struct plain_cursor cursor = {
 		.segment = segments,
@@ -98,6 +112,7 @@ static noinline int split_walk(struct vq_device *dev,
 		.segments = segments,
 		.capacity = min_t(__u64, end - segments, VQ_CHAIN_SEGMENTS_MAX),
 		.entries = CHAIN_INDIRECT_MAX,
+		.table_kind = CHAIN_SPLIT_TABLE,
 	};
 	int error;
 
@@ -105,10 +120,7 @@ static noinline int split_walk(struct vq_device *dev,
 		return 0;
 	error = split_follow(dev, &walk, (__u16)chain->head);
 	dev->hint = walk.hint;
-	chain->readable_bytes = walk.readable_bytes;
-	chain->writable_bytes = walk.writable_bytes;
-	chain->readable = walk.readable;
-	chain->writable = walk.count - walk.readable;
+	chain_finish(&walk, chain);
 	return error;
 }
 
@@ -119,11 +131,12 @@ static noinline int split_take_other(struct vq_device *dev,
 				     struct vq_chain *chain)
 {
 	struct plain_cursor cursor = {.segment = segments, .end = end};
+	const struct vring_desc *table = dev->ring;
 	struct chain_desc desc;
 
 	if (unlikely(chain->head >= dev->num))
 		return -EINVAL;
-	chain_desc_read(&dev->desc[chain->head], CHAIN_SPLIT, &desc);
+	chain_desc_read(&table[chain->head], CHAIN_SPLIT, &desc);
 	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
 		    VRING_DESC_F_INDIRECT &&
 	    plain_walk_table(dev->memory, CHAIN_SPLIT_TABLE, &desc, &cursor,
@@ -141,7 +154,7 @@ static __always_inline int split_take(struct vq_device *dev,
 				      __u32 capacity, struct vq_chain *chain,
 				      __u32 max, __u32 *taken)
 {
-	const struct plain_table ring = {dev->desc, dev->num, CHAIN_SPLIT,
+	const struct plain_table ring = {dev->ring, dev->num, CHAIN_SPLIT,
 					 false};
 	const struct vq_segment *end = segments + capacity;
 	const struct vring_avail *avail = dev->avail;
@@ -177,8 +190,12 @@ int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 			__u32 capacity, struct vq_chain *chains, __u32 max,
 			__u32 *count)
 {
-	int error = split_refill(dev);
+	int error;
 
+	if (dev->packed)
+		return packed_pop_batch(dev, segments, capacity, chains, max,
+					count);
+	error = split_refill(dev);
 	*count = 0;
 	if (unlikely(error))
 		return error;
@@ -191,13 +208,12 @@ int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 		  __u32 capacity, struct vq_chain *chain)
 {
 	__u32 count;
-	int error = split_refill(dev);
+	int error =
+		vq_device_pop_batch(dev, segments, capacity, chain, 1, &count);
 
 	if (unlikely(error))
 		return error;
-	if (dev->last_avail == dev->avail_idx)
-		return -EAGAIN;
-	return split_take(dev, segments, capacity, chain, 1, &count);
+	return count ? 0 : -EAGAIN;
 }
 
 void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
@@ -207,6 +223,10 @@ void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 	__u16 old = dev->last_used, idx = old;
 	__virtio16 field;
 
+	if (dev->packed) {
+		packed_push_batch(dev, used, count);
+		return;
+	}
 	for (__u32 i = 0; i < count; i++, idx++) {
 		vring_used_elem_t *elem = &ring->ring[idx & (dev->num - 1)];
 
@@ -225,7 +245,7 @@ void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 	virt_store_release(&ring->idx, field);
 }
 
-void vq_device_push(struct vq_device *dev, __u16 head, __u32 len)
+void vq_device_push(struct vq_device *dev, __u32 head, __u32 len)
 {
 	struct vq_used used = {.id = head, .len = len};
 

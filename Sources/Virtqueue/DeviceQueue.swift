@@ -6,7 +6,7 @@ public import SystemPackage
 /// A chain that the device gives back: its head, and the bytes written to it. The C counterpart is `struct vq_used`.
 public typealias UsedChain = vq_used
 
-/// The device side of a split virtqueue, with the semantics of the kernel's vhost.
+/// The device side of a virtqueue, split or packed, with the semantics of the kernel's vhost.
 ///
 /// One thread at a time. No call allocates: chains and their segments lie in storage that the queue made at `init`,
 /// and a batch is valid until the next one is taken.
@@ -25,15 +25,17 @@ public typealias UsedChain = vq_used
     /// - Parameters:
     ///   - addresses: the rings, in memory that `table` keeps mapped.
     ///   - table: what the device may touch.
-    ///   - features: the virtio features in use; bit 29 turns on the event index, bit 24 notify-on-empty.
-    ///   - base: the available index to go on from, as `VHOST_SET_VRING_BASE`.
+    ///   - features: the virtio features in use; bit 29 turns on the event index, bit 24 notify-on-empty, bit 34
+    ///     makes a packed ring.
+    ///   - base: where to go on, as `VHOST_SET_VRING_BASE`: the available index, or in a packed ring the places and
+    ///     laps of both sides as `vq_device_init` takes them; `nil` for a fresh queue.
     ///   - batch: the most chains taken at once.
-    /// - Throws: `EINVAL` for rings that are not aligned.
+    /// - Throws: `EINVAL` for rings that are not aligned, or a base that cannot be.
     public init(
         _ addresses: RingAddresses,
         table: GuestMemoryTable,
         features: UInt64,
-        base: UInt16 = 0,
+        base: UInt32? = nil,
         batch: Int = 32
     ) throws(Errno) {
         self.table = table
@@ -43,7 +45,8 @@ public typealias UsedChain = vq_used
         unsafe device = vq_device()
         // Rings and table live as long as the queue.
         var rings = unsafe addresses.rings
-        try Errno.check(unsafe vq_device_init(&device, &rings, table.table, features, base))
+        let start = base ?? (features & packedFeature == 0 ? 0 : VQ_PACKED_BASE)
+        try Errno.check(unsafe vq_device_init(&device, &rings, table.table, features, start))
     }
 
     deinit {
@@ -52,7 +55,7 @@ public typealias UsedChain = vq_used
         unsafe chains.deallocate()
     }
 
-    /// The index of the next available entry, as `VHOST_GET_VRING_BASE` gives it.
+    /// The index or place of the next available entry, as `VHOST_GET_VRING_BASE` gives it, without a lap.
     public var base: UInt16 { unsafe device.last_avail }
 
     /// Takes up to a batch of chains, which replace those of the last call.
@@ -82,7 +85,7 @@ public typealias UsedChain = vq_used
     }
 
     /// The head of a chain of the last batch, by which it is pushed.
-    public func head(_ index: Int) -> UInt32 { unsafe UInt32(chain(index).head) }
+    public func head(_ index: Int) -> UInt32 { unsafe chain(index).head }
 
     /// The bytes of a chain of the last batch that the device may read.
     public func readableBytes(_ index: Int) -> UInt64 { unsafe chain(index).readable_bytes }

@@ -17,7 +17,7 @@ extension vq_buffer {
     }
 }
 
-/// The driver side of a split virtqueue: what a guest does.
+/// The driver side of a virtqueue, split or packed: what a guest does.
 ///
 /// One thread at a time. No call allocates. A round trip:
 ///
@@ -43,19 +43,20 @@ extension vq_buffer {
     /// Makes a queue with its rings in `memory`.
     ///
     /// - Parameters:
-    ///   - size: the number of descriptors, a power of two up to 32768.
+    ///   - size: the number of descriptors up to 32768; of a split ring, a power of two.
     ///   - memory: where the rings go; kept mapped by the queue.
-    ///   - features: the virtio features in use; bit 29 turns on the event index.
+    ///   - features: the virtio features in use; bit 29 turns on the event index, bit 34 makes a packed ring, bit 35
+    ///     says that the device returns buffers in order.
     /// - Throws: `EINVAL` for the size, `ENOMEM` where the memory is too small.
     public init(size: Int, in memory: inout GuestMemory, features: UInt64) throws(Errno) {
-        addresses = try RingAddresses(size: size, in: &memory)
+        addresses = try RingAddresses(size: size, packed: features & packedFeature != 0, in: &memory)
         arena = memory.arena
         unsafe slots = UnsafeMutablePointer.allocate(capacity: size)
         unsafe driver = vq_driver()
         // The rings are checked already; the slots live as long as the queue.
         var rings = unsafe addresses.rings
         let result = unsafe vq_driver_init(&driver, &rings, slots, features)
-        precondition(result == 0, "rings that vq_rings_place() made are valid")
+        precondition(result == 0, "rings that were just placed are valid")
     }
 
     deinit {

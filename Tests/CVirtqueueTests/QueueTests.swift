@@ -8,6 +8,11 @@ import Virtqueue
 /// The driver side against the device side, in one process.
 struct QueueTests {
     static let eventIndex: UInt64 = 1 << 29
+    static let packed: UInt64 = 1 << 34
+    static let inOrder: UInt64 = 1 << 35
+    static let layouts = [
+        0, eventIndex, inOrder, packed, packed | eventIndex, packed | inOrder, packed | inOrder | eventIndex,
+    ]
 
     /// A driver and a device that sleep unless the other one wakes them; a lost wake-up ends the run early.
     ///
@@ -54,16 +59,22 @@ struct QueueTests {
         return driver.completed - wrong
     }
 
-    @Test(arguments: [1, 2, 8, 64, 256], [0, eventIndex])
+    @Test(arguments: [1, 2, 8, 64, 256], layouts)
     func echoes(size: Int, features: UInt64) throws {
         #expect(try run(size: size, features: features, batch: 8, buffers: 500, seed: UInt64(size)) == 500)
     }
 
-    @Test(arguments: [1, 7, 32])
-    func echoesIndirect(batch: Int) throws {
+    /// A packed ring may have any size: its end comes within chains.
+    @Test(arguments: [3, 7, 100, 255], [packed, packed | eventIndex, packed | inOrder])
+    func echoesInAnySize(size: Int, features: UInt64) throws {
+        #expect(try run(size: size, features: features, batch: 8, buffers: 500, seed: UInt64(size)) == 500)
+    }
+
+    @Test(arguments: [1, 7, 32], layouts)
+    func echoesIndirect(batch: Int, features: UInt64) throws {
         let count = try run(
             size: 32,
-            features: Self.eventIndex,
+            features: features,
             indirect: true,
             batch: batch,
             buffers: 500,
@@ -73,7 +84,7 @@ struct QueueTests {
     }
 
     /// No wake-up is lost where both indices go from 65535 to 0, twice.
-    @Test(arguments: [0, eventIndex])
+    @Test(arguments: layouts)
     func wrapsAround(features: UInt64) throws {
         var memory = try GuestMemory(byteCount: 1 << 16, guestAddress: 0x10000)
         var driver = try DriverQueue(size: 16, in: &memory, features: features)
@@ -96,17 +107,19 @@ struct QueueTests {
             try #require(done[0].cookie == round && done[0].len == 64)
             round += 1
         }
-        #expect(device.base == UInt16(truncatingIfNeeded: round))
+        let laps: UInt64 = features & Self.packed == 0 ? 1 << 16 : 16
+        #expect(device.base == UInt16(round % laps))
     }
 
-    /// Two threads that poll; the sanitizer for threads sees what orders them.
-    @Test(.timeLimit(.minutes(1))) func runsOnTwoThreads() async throws {
+    /// Two threads that poll, on a pool that may not have more; the sanitizer for threads sees what orders them.
+    @Test(.timeLimit(.minutes(1)), .serialized, arguments: [0, inOrder, packed, packed | inOrder])
+    func runsOnTwoThreads(features: UInt64) async throws {
         let buffers = 800
-        var driver = try MockDriver(size: 64, features: 0, seed: 9)
+        var driver = try MockDriver(size: 64, features: features, seed: 9)
         let addresses = driver.queue.addresses
         let table = driver.table
         let served = Task.detached {
-            var device = try EchoDevice(addresses, table: table, features: 0)
+            var device = try EchoDevice(addresses, table: table, features: features)
             var count = 0
             while count < buffers { count += try device.serve() }
             return count
@@ -141,6 +154,13 @@ struct QueueTests {
         var memory = try GuestMemory(byteCount: 1 << 21, guestAddress: 0)
         #expect(throws: Errno.invalidArgument) {
             _ = try DriverQueue(size: size, in: &memory, features: 0).freeCount
+        }
+    }
+
+    @Test(arguments: [0, 32769, -1]) func refusesPackedSizes(size: Int) throws {
+        var memory = try GuestMemory(byteCount: 1 << 21, guestAddress: 0)
+        #expect(throws: Errno.invalidArgument) {
+            _ = try DriverQueue(size: size, in: &memory, features: Self.packed).freeCount
         }
     }
 

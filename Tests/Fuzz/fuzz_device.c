@@ -25,6 +25,10 @@ static struct mock_desc fuzz_desc(struct input *input)
 	__u8 kind = input_u8(input);
 
 	desc.flags = kind & 7;
+	if (kind & 64)
+		desc.flags |= 1 << VRING_PACKED_DESC_F_AVAIL;
+	if (kind & 128)
+		desc.flags |= 1 << VRING_PACKED_DESC_F_USED;
 	desc.len = kind & 8 ? input_u32(input) : input_u8(input);
 	if (kind & 16)
 		desc.len &= ~15u;
@@ -68,11 +72,17 @@ static void fuzz_pop(struct input *input, struct mock_driver *driver,
 					FUZZ_BATCH, &count);
 
 	CHECK(!error || !count);
-	CHECK((__u16)(device->last_avail - before) == count);
+	if (!device->packed)
+		CHECK((__u16)(device->last_avail - before) == count);
+	CHECK(!device->packed || device->last_avail < device->num);
 	for (__u32 i = 0; i < count; i++) {
 		struct vq_chain *chain = &chains[i];
 
-		CHECK(chain->head < device->num);
+		if (device->packed)
+			CHECK(chain->head >> 16 &&
+			      chain->head >> 16 <= device->num);
+		else
+			CHECK(chain->head < device->num);
 		CHECK(chain->segments + chain->readable + chain->writable <=
 		      segments + capacity);
 		fuzz_check_part(driver, chain->segments, chain->readable,
@@ -97,7 +107,10 @@ static void fuzz_step(struct input *input, struct mock_driver *driver,
 	case 1:
 		index = input_u8(input) % device->num;
 		desc = fuzz_desc(input);
-		mock_driver_describe(driver, index, &desc);
+		if (device->packed)
+			mock_driver_describe_packed(driver, index, &desc);
+		else
+			mock_driver_describe(driver, index, &desc);
 		break;
 	case 2:
 		desc = fuzz_desc(input);
@@ -106,9 +119,21 @@ static void fuzz_step(struct input *input, struct mock_driver *driver,
 		break;
 	case 3:
 		index = input_u16(input);
+		if (device->packed) {
+			mock_driver_event(driver, input_u32(input));
+			break;
+		}
 		mock_driver_offer(driver, index, input_u16(input) % 300);
 		break;
 	case 4:
+		if (device->packed) {
+			index = device->last_avail;
+			desc = fuzz_desc(input);
+			desc.flags &= 7;
+			desc.flags |= device->avail_wrap ? 1 << 7 : 1 << 15;
+			mock_driver_describe_packed(driver, index, &desc);
+			break;
+		}
 		index = device->last_avail + input_u8(input) % 64;
 		mock_driver_show(driver, input_u8(input), index,
 				 input_u16(input));
@@ -127,20 +152,34 @@ static void fuzz_step(struct input *input, struct mock_driver *driver,
 
 int LLVMFuzzerTestOneInput(const __u8 *data, size_t size);
 
+/* Sizes up to 256; of packed rings also those that are no power of two. */
+static int fuzz_init(struct input *input, void *storage,
+		     struct mock_driver *driver, struct vq_device *device)
+{
+	__u32 num = 1u << (input_u8(input) % 9);
+	__u64 features = (__u64)input_u8(input) << 24;
+	__u32 base = input_u16(input);
+
+	if (input_u8(input) & 1) {
+		features |= 1ULL << VIRTIO_F_RING_PACKED;
+		num = 1 + base % 256;
+		base = base % num * 0x10001 | (base & 0x100 ? 0x80008000 : 0);
+		CHECK(!mock_driver_init_packed(driver, storage, num));
+	} else {
+		CHECK(!mock_driver_init(driver, storage, num));
+	}
+	return vq_device_init(device, &driver->rings, &driver->memory, features,
+			      base);
+}
+
 int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 {
 	static char storage[MOCK_BYTES] __attribute__((aligned(64)));
 	struct input input = {data, size};
-	__u32 num = 1u << (input_u8(&input) % 9);
-	__u64 features = (__u64)input_u8(&input) << 24;
 	struct mock_driver driver;
 	struct vq_device device;
-	__u16 base;
 
-	CHECK(!mock_driver_init(&driver, storage, num));
-	base = input_u16(&input);
-	CHECK(!vq_device_init(&device, &driver.rings, &driver.memory, features,
-			      base));
+	CHECK(!fuzz_init(&input, storage, &driver, &device));
 	while (input.left)
 		fuzz_step(&input, &driver, &device);
 	return 0;

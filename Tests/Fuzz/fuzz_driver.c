@@ -73,10 +73,22 @@ static void fuzz_reap(struct fuzz *fuzz)
 
 static void fuzz_scribble(struct input *input, struct fuzz *fuzz)
 {
-	__u64 bytes = vq_rings_size(fuzz->rings.num);
+	__u64 bytes = fuzz->driver.packed ? vq_packed_size(fuzz->rings.num)
+					  : vq_rings_size(fuzz->rings.num);
 	char *start = fuzz->rings.desc;
 
 	start[input_u16(input) % bytes] = (char)input_u8(input);
+}
+
+/* A used descriptor where the driver looks for one. */
+static void fuzz_give(struct input *input, struct fuzz *fuzz)
+{
+	struct vring_packed_desc *ring = fuzz->rings.desc;
+	struct vring_packed_desc *desc = &ring[fuzz->driver.last_used];
+
+	desc->id = cpu_to_le16(input_u8(input) % 80);
+	desc->len = cpu_to_le32(input_u16(input));
+	desc->flags = cpu_to_le16(fuzz->driver.used_wrap ? 0x8080 : 0);
 }
 
 static void fuzz_step(struct input *input, struct fuzz *fuzz)
@@ -93,11 +105,17 @@ static void fuzz_step(struct input *input, struct fuzz *fuzz)
 		vq_driver_kick_prepare(&fuzz->driver);
 		break;
 	case 3:
+		if (fuzz->driver.packed)
+			break;
 		index = input_u8(input) % fuzz->rings.num;
 		used->ring[index].id = cpu_to_le32(input_u8(input) % 80);
 		used->ring[index].len = cpu_to_le32(input_u16(input));
 		break;
 	case 4:
+		if (fuzz->driver.packed) {
+			fuzz_give(input, fuzz);
+			break;
+		}
 		used->idx = cpu_to_le16(fuzz->driver.last_used +
 					input_u8(input) % 8);
 		break;
@@ -121,11 +139,14 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	static struct vq_slot slots[FUZZ_RING_MAX];
 	struct input input = {data, size};
 	__u32 num = 1u << (input_u8(&input) % 7);
-	__u64 features = (__u64)input_u8(&input) << 24;
+	__u64 features = (__u64)input_u16(&input) << 24;
 	struct fuzz fuzz = {0};
 
 	CHECK(vq_rings_size(num) <= sizeof(storage));
-	CHECK(!vq_rings_place(storage, num, &fuzz.rings));
+	if (features >> VIRTIO_F_RING_PACKED & 1)
+		CHECK(!vq_packed_place(storage, num, &fuzz.rings));
+	else
+		CHECK(!vq_rings_place(storage, num, &fuzz.rings));
 	CHECK(!vq_driver_init(&fuzz.driver, &fuzz.rings, slots, features));
 	while (input.left)
 		fuzz_step(&input, &fuzz);

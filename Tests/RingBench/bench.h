@@ -65,6 +65,8 @@ int bench_add(struct bench *bench, const struct bench_workload *workload,
 const char *bench_serve(struct bench *bench, __u32 max, __u32 *count);
 
 const char *bench_device(const struct bench_workload *workload, __u64 chains);
+const char *bench_packed_device(const struct bench_workload *workload,
+				__u64 chains);
 const char *bench_pair(const struct bench_workload *workload, __u64 chains);
 
 #endif

@@ -63,17 +63,22 @@ static int guest_queue(struct bench *bench,
 {
 	struct vq_slot *slots = calloc(workload->num, sizeof(*slots));
 	void *rings = aligned_alloc(4096, 1 << 20);
+	bool packed = workload->features >> VIRTIO_F_RING_PACKED & 1;
 	int error;
 
 	if (!slots || !rings)
 		return -ENOMEM;
-	error = vq_rings_place(rings, workload->num, &bench->rings);
+	if (packed)
+		error = vq_packed_place(rings, workload->num, &bench->rings);
+	else
+		error = vq_rings_place(rings, workload->num, &bench->rings);
 	if (!error)
 		error = vq_driver_init(&bench->driver, &bench->rings, slots,
 				       workload->features);
 	if (!error)
 		error = vq_device_init(&bench->device, &bench->rings,
-				       &bench->memory, workload->features, 0);
+				       &bench->memory, workload->features,
+				       packed ? VQ_PACKED_BASE : 0);
 	return error;
 }
 

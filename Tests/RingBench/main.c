@@ -15,7 +15,8 @@
 #include "vq_platform.h"
 #include "bench.h"
 
-#define EVENT (1ULL << VIRTIO_RING_F_EVENT_IDX)
+#define EVENT  (1ULL << VIRTIO_RING_F_EVENT_IDX)
+#define PACKED (1ULL << VIRTIO_F_RING_PACKED)
 
 /* clang-format off */
 static const struct bench_workload workloads[] = {
@@ -27,6 +28,12 @@ static const struct bench_workload workloads[] = {
 	{"pair-read-32", bench_pair, BENCH_READ, 32, 256, 1, EVENT},
 	{"pair-read-1", bench_pair, BENCH_READ, 1, 256, 1, EVENT},
 	{"pair-one-1", bench_pair, BENCH_ONE, 1, 256, 1, EVENT},
+	{"packed-device-read-32", bench_packed_device, BENCH_READ, 32, 768, 1, PACKED},
+	{"packed-device-read-1", bench_packed_device, BENCH_READ, 1, 768, 1, PACKED},
+	{"packed-device-indirect-32", bench_packed_device, BENCH_INDIRECT, 32, 256, 1, PACKED},
+	{"packed-pair-read-32", bench_pair, BENCH_READ, 32, 256, 1, EVENT | PACKED},
+	{"packed-pair-read-1", bench_pair, BENCH_READ, 1, 256, 1, EVENT | PACKED},
+	{"packed-pair-one-1", bench_pair, BENCH_ONE, 1, 256, 1, EVENT | PACKED},
 };
 /* clang-format on */
 

@@ -72,6 +72,21 @@ static const char *bench_fill(struct bench *bench,
 	return NULL;
 }
 
+/* Serves all chains once; how many the last batch had. */
+static const char *bench_round(struct bench *bench,
+			       const struct bench_workload *workload,
+			       __u32 *count)
+{
+	const char *fault = NULL;
+
+	for (__u32 left = BENCH_CHAINS; !fault && left; left -= *count) {
+		fault = bench_serve(bench, workload->batch, count);
+		if (!fault && !*count)
+			fault = "nothing to take";
+	}
+	return fault;
+}
+
 const char *bench_device(const struct bench_workload *workload, __u64 chains)
 {
 	struct bench *bench = bench_create(workload);
@@ -80,9 +95,34 @@ const char *bench_device(const struct bench_workload *workload, __u64 chains)
 
 	for (__u16 round = 0; !fault && chains; round++) {
 		bench_offer(bench, round);
-		for (__u32 left = BENCH_CHAINS; !fault && left; left -= count)
-			fault = bench_serve(bench, workload->batch, &count);
+		fault = bench_round(bench, workload, &count);
 		chains -= min_t(__u64, chains, BENCH_CHAINS);
+	}
+	return fault ? fault : bench_check(bench, count);
+}
+
+/* A packed ring is used up; each round begins with a copy of the full one. */
+const char *bench_packed_device(const struct bench_workload *workload,
+				__u64 chains)
+{
+	static char full[1024 * sizeof(struct vring_packed_desc)];
+	struct bench *bench = bench_create(workload);
+	__u64 bytes = workload->num * sizeof(struct vring_packed_desc);
+	const char *fault = bench ? NULL : "memory";
+	__u32 count = 0;
+
+	for (__u32 i = 0; !fault && i < BENCH_CHAINS; i++)
+		fault = bench_add(bench, workload, i) ? "add" : NULL;
+	if (fault)
+		return fault;
+	vq_driver_publish(&bench->driver);
+	memcpy(full, bench->rings.desc, bytes);
+	while (!fault && chains) {
+		fault = bench_round(bench, workload, &count);
+		chains -= min_t(__u64, chains, BENCH_CHAINS);
+		memcpy(bench->rings.desc, full, bytes);
+		bench->device.avail_wrap = true;
+		bench->device.used_wrap = true;
 	}
 	return fault ? fault : bench_check(bench, count);
 }

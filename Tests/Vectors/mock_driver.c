@@ -6,7 +6,8 @@
 #define MOCK_PAGE_BYTES	 0x1000
 #define MOCK_GUEST_BYTES (2 * MOCK_RAM_BYTES + 2 * MOCK_PAGE_BYTES)
 
-int mock_driver_init(struct mock_driver *driver, void *storage, __u32 num)
+static int mock_driver_memory(struct mock_driver *driver, void *storage,
+			      __u32 num)
 {
 	const __u32 both = VQ_ACCESS_READ | VQ_ACCESS_WRITE;
 	char *at = storage;
@@ -20,16 +21,33 @@ int mock_driver_init(struct mock_driver *driver, void *storage, __u32 num)
 		{MOCK_RAM, MOCK_RAM_BYTES,
 		 at + MOCK_RAM_BYTES + 2 * MOCK_PAGE_BYTES, both},
 	};
-	int error;
 
 	if (num > MOCK_RING_MAX)
 		return -EINVAL;
 	memset(storage, 0, MOCK_BYTES);
 	memcpy(driver->regions, regions, sizeof(regions));
-	error = vq_memory_init(driver->regions, MOCK_REGIONS, &driver->memory);
+	return vq_memory_init(driver->regions, MOCK_REGIONS, &driver->memory);
+}
+
+int mock_driver_init(struct mock_driver *driver, void *storage, __u32 num)
+{
+	int error = mock_driver_memory(driver, storage, num);
+
 	if (error)
 		return error;
-	return vq_rings_place(at + MOCK_GUEST_BYTES, num, &driver->rings);
+	return vq_rings_place((char *)storage + MOCK_GUEST_BYTES, num,
+			      &driver->rings);
+}
+
+int mock_driver_init_packed(struct mock_driver *driver, void *storage,
+			    __u32 num)
+{
+	int error = mock_driver_memory(driver, storage, num);
+
+	if (error)
+		return error;
+	return vq_packed_place((char *)storage + MOCK_GUEST_BYTES, num,
+			       &driver->rings);
 }
 
 void *mock_driver_host(const struct mock_driver *driver, __u64 addr)
@@ -61,6 +79,21 @@ void mock_driver_describe(struct mock_driver *driver, __u32 index,
 	struct vring_desc *table = driver->rings.desc;
 
 	mock_desc_write(&table[index], desc);
+}
+
+void mock_driver_describe_packed(struct mock_driver *driver, __u32 index,
+				 const struct mock_desc *desc)
+{
+	struct mock_desc swapped = *desc;
+
+	swapped.flags = desc->next;
+	swapped.next = desc->flags;
+	mock_driver_describe(driver, index, &swapped);
+}
+
+void mock_driver_event(struct mock_driver *driver, __u32 value)
+{
+	*(__u32 *)driver->rings.avail = (__force __u32)cpu_to_le32(value);
 }
 
 /* Byte by byte, for a table may cross regions anywhere. */

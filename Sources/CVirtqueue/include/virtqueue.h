@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The virtqueue core: split rings, device side and driver side.
+ * The virtqueue core: split and packed rings, device side and driver
+ * side.
  *
  * Nothing here allocates, logs or keeps a global. All storage belongs to the
  * caller. Functions that can fail return 0 or -errno and give their results

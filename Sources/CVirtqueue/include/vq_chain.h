@@ -34,7 +34,9 @@ struct vq_segment {
  * @writable_bytes: sum of the writable segments
  * @readable: number of readable segments
  * @writable: number of writable segments
- * @head: what vq_device_push() must be given to return the buffer
+ * @head: what vq_device_push() must be given to return the buffer: the head
+ *	of a split chain; of a packed one the id, and in the high 16 bits the
+ *	number of its descriptors in the ring
  */
 struct vq_chain {
 	struct vq_segment *segments;
@@ -42,7 +44,7 @@ struct vq_chain {
 	__u64 writable_bytes;
 	__u32 readable;
 	__u32 writable;
-	__u16 head;
+	__u32 head;
 };
 
 /**

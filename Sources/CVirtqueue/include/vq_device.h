@@ -47,29 +47,35 @@ struct vq_used {
 	__u32 len;
 };
 
+/* vq_device_init()'s @base of a fresh packed queue: first lap, first entry. */
+#define VQ_PACKED_BASE 0x80008000u
+
 /**
  * struct vq_device - the device side of a virtqueue
- * @desc: private
+ * @ring: private
  * @avail: private
  * @used: private
  * @memory: private
  * @hint: private; the region of the last translation
  * @num: private
  * @limit: private; segments of a chain without crossings
- * @last_avail: index of the next available entry to take; what
- *	VHOST_GET_VRING_BASE gives
- * @avail_idx: private; the driver's index when last read
- * @last_used: private; our own used index
- * @signalled_used: private; the used index of the last signal decision
+ * @last_avail: index, or place, of the next available entry to take
+ * @avail_idx: private; split: the driver's index when last read
+ * @last_used: our own used index, or place
+ * @signalled_used: private; split: the used index of the last signal decision
+ * @unsignalled: private; packed: descriptors since the last signal decision
+ * @avail_wrap: packed: parity of the lap of @last_avail
+ * @used_wrap: packed: parity of the lap of @last_used
  * @signalled_valid: private; whether @signalled_used means anything
+ * @packed: private; VIRTIO_F_RING_PACKED
  * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
  * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
  * @notify_off: private; kicks are not wanted
  */
 struct vq_device {
-	const struct vring_desc *desc;
-	const struct vring_avail *avail;
-	struct vring_used *used;
+	void *ring;
+	const void *avail;
+	void *used;
 	const struct vq_memory *memory;
 	const struct vq_region *hint;
 	__u32 num;
@@ -78,7 +84,11 @@ struct vq_device {
 	__u16 avail_idx;
 	__u16 last_used;
 	__u16 signalled_used;
+	__u32 unsignalled;
+	_Bool avail_wrap;
+	_Bool used_wrap;
 	_Bool signalled_valid;
+	_Bool packed;
 	_Bool event_idx;
 	_Bool notify_on_empty;
 	_Bool notify_off;
@@ -89,19 +99,24 @@ struct vq_device {
  * @dev: the device side to set up
  * @rings: the ring areas, copied
  * @memory: memory table for the buffers; must outlive @dev
- * @features: the virtio features of the device; VIRTIO_RING_F_EVENT_IDX and
- *	VIRTIO_F_NOTIFY_ON_EMPTY are looked at, indirect descriptors are always
- *	understood
- * @base: available index to go on from, 0 for a fresh queue
+ * @features: the virtio features of the device; VIRTIO_RING_F_EVENT_IDX,
+ *	VIRTIO_F_NOTIFY_ON_EMPTY and VIRTIO_F_RING_PACKED are looked at,
+ *	indirect descriptors are always understood, and buffers may always be
+ *	returned in order
+ * @base: available index to go on from, 0 for a fresh queue; packed: places
+ *	to go on from, that of the next available entry in the low 16 bits and
+ *	of the next used one in the high 16, each with the lap's parity on top;
+ *	VQ_PACKED_BASE for a fresh queue
  *
  * The used index is taken over from the ring and used->flags are cleared, as
  * VHOST_SCSI_SET_ENDPOINT does. Kicks are enabled: chains that are already
  * there need no kick, so pop once after this. There is nothing to undo.
  *
- * Return: 0, or -EINVAL as vq_rings_check().
+ * Return: 0, or -EINVAL as vq_rings_check() or vq_packed_check(), or for a
+ * base that cannot be.
  */
 int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
-		   const struct vq_memory *memory, __u64 features, __u16 base);
+		   const struct vq_memory *memory, __u64 features, __u32 base);
 
 /**
  * vq_device_pop() - take the next chain
@@ -150,13 +165,13 @@ int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
  *
  * The counterpart of the kernel's vhost_add_used().
  */
-void vq_device_push(struct vq_device *dev, __u16 head, __u32 len);
+void vq_device_push(struct vq_device *dev, __u32 head, __u32 len);
 
 /**
  * vq_device_push_batch() - return chains and publish them at once
  * @dev: the device side
  * @used: the chains
- * @count: how many, at most the ring's size
+ * @count: how many, at most as many as were popped and not pushed
  *
  * The counterpart of the kernel's vhost_add_used_n().
  */

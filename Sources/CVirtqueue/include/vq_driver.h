@@ -36,7 +36,7 @@ struct vq_buffer {
  * @cookie: private
  * @writable: private; bytes the device may write to the chain
  * @next: private; next in the chain or the free list
- * @last: private; last descriptor of the chain
+ * @last: private; last descriptor of the chain, packed: the slot itself
  * @count: private; descriptors of the chain that starts here, else 0
  */
 struct vq_slot {
@@ -80,24 +80,50 @@ struct vq_completion {
  * @num: private
  * @free_count: descriptors that are free
  * @free_head: private; first of them
- * @avail_idx: private; available index with all that was added
- * @kicked_idx: private; available index at the last kick decision
- * @used_idx: private; the device's index when last read
- * @last_used: private; index of the next used entry to reap
+ * @oldest: private; in order: the buffer to come back next
+ * @batch_id: private; in order: the last buffer of the batch
+ * @batch_len: private; in order: bytes written to that one
+ * @avail_idx: private; split: available index with all that was added
+ * @kicked_idx: private; split: available index at the last kick decision
+ * @used_idx: private; split: the device's index when last read
+ * @last_used: private; index, or place, of the next used entry to reap
+ * @next_avail: private; packed: where the next descriptor goes
+ * @held_at: private; packed: head of the first chain not published
+ * @held_tail: private; packed: its flags and id
+ * @unkicked: private; packed: descriptors since the last kick decision
+ * @held: private; packed: whether there is one
+ * @avail_wrap: private; packed: parity of the lap of @next_avail
+ * @used_wrap: private; packed: parity of the lap of @last_used
+ * @batch: private; in order: whether a batch is being reaped
+ * @packed: private; VIRTIO_F_RING_PACKED
+ * @in_order: private; VIRTIO_F_IN_ORDER
  * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
  */
 struct vq_driver {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	void *desc;
+	void *avail;
+	void *used;
 	struct vq_slot *slots;
 	__u32 num;
 	__u32 free_count;
 	__u16 free_head;
+	__u16 oldest;
+	__u16 batch_id;
+	__u32 batch_len;
 	__u16 avail_idx;
 	__u16 kicked_idx;
 	__u16 used_idx;
 	__u16 last_used;
+	__u16 next_avail;
+	__u16 held_at;
+	__u32 held_tail;
+	__u32 unkicked;
+	_Bool held;
+	_Bool avail_wrap;
+	_Bool used_wrap;
+	_Bool batch;
+	_Bool packed;
+	_Bool in_order;
 	_Bool event_idx;
 };
 
@@ -107,11 +133,12 @@ struct vq_driver {
  * @rings: the ring areas, copied; cleared. No device may use them yet
  * @slots: storage for as many slots as the ring has entries; must outlive
  *	@drv
- * @features: the features in use; VIRTIO_RING_F_EVENT_IDX is looked at
+ * @features: the features in use; VIRTIO_RING_F_EVENT_IDX,
+ *	VIRTIO_F_RING_PACKED and VIRTIO_F_IN_ORDER are looked at
  *
  * Callbacks are enabled. There is nothing to undo.
  *
- * Return: 0, or -EINVAL as vq_rings_check().
+ * Return: 0, or -EINVAL as vq_rings_check() or vq_packed_check().
  */
 int vq_driver_init(struct vq_driver *drv, const struct vq_rings *rings,
 		   struct vq_slot *slots, __u64 features);

@@ -32,7 +32,7 @@
  * @addr: guest-physical address
  * @len: bytes
  * @flags: VRING_DESC_F_*
- * @next: next descriptor
+ * @next: next descriptor; packed: id
  */
 struct mock_desc {
 	__u64 addr;
@@ -62,6 +62,33 @@ struct mock_driver {
  * Return: 0 or -errno.
  */
 int mock_driver_init(struct mock_driver *driver, void *storage, __u32 num);
+
+/**
+ * mock_driver_init_packed() - make a guest with an empty packed queue
+ * @driver: the driver
+ * @storage: MOCK_BYTES, aligned to 64
+ * @num: entries of the queue, up to MOCK_RING_MAX
+ *
+ * Return: 0 or -errno.
+ */
+int mock_driver_init_packed(struct mock_driver *driver, void *storage,
+			    __u32 num);
+
+/**
+ * mock_driver_describe_packed() - write a descriptor of a packed queue
+ * @driver: the driver
+ * @index: which
+ * @desc: its value, the id in place of next
+ */
+void mock_driver_describe_packed(struct mock_driver *driver, __u32 index,
+				 const struct mock_desc *desc);
+
+/**
+ * mock_driver_event() - write the event structure of a packed queue
+ * @driver: the driver
+ * @value: offset, wrap and flags
+ */
+void mock_driver_event(struct mock_driver *driver, __u32 value);
 
 /**
  * mock_driver_host() - where a guest address is mapped
