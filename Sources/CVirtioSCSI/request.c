@@ -12,7 +12,6 @@ _Static_assert(sizeof(struct virtio_scsi_cmd_resp) == 108, "response");
 /* The fields ahead of the command, which both headers begin with. */
 #define REQUEST_COMMON(to, command)                                            \
 	do {                                                                   \
-		(to)->tag = (__force __virtio64)cpu_to_le64((command)->tag);   \
 		(to)->task_attr = (command)->task_attr;                        \
 		(to)->prio = (command)->prio;                                  \
 		(to)->crn = (command)->crn;                                    \
@@ -24,6 +23,7 @@ int vscsi_command_build(const struct vscsi_command *command,
 {
 	if (vscsi_address_encode(&command->address, header->lun))
 		return -EINVAL;
+	header->tag = (__force __virtio64)cpu_to_le64(command->tag);
 	REQUEST_COMMON(header, command);
 	return 0;
 }
@@ -33,6 +33,7 @@ int vscsi_command_build_pi(const struct vscsi_command *command,
 {
 	if (vscsi_address_encode(&command->address, header->lun))
 		return -EINVAL;
+	header->tag = (__force __virtio64)cpu_to_le64(command->tag);
 	REQUEST_COMMON(header, command);
 	header->pi_bytesout =
 		(__force __virtio32)cpu_to_le32(command->pi_bytes_out);
@@ -69,6 +70,7 @@ static int request_read(const struct vq_chain *chain, bool pi,
 		return error;
 	memset(header, 0, sizeof(*header));
 	memcpy(header->lun, plain.lun, sizeof(plain.lun));
+	header->tag = plain.tag;
 	REQUEST_COMMON(header, &plain);
 	return 0;
 }

@@ -5,6 +5,7 @@ import Testing
 /// Runs the vectors that are data, and shared with the kernel.
 struct VectorTests {
     static let chainCount = vectorCount { unsafe chain_vector_at($0) != nil }
+    static let packedCount = vectorCount { unsafe packed_vector_at($0) != nil }
     static let signalCount = vectorCount { unsafe signal_vector_at($0) != nil }
     static let requestCount = vectorCount { unsafe request_vector_at($0) != nil }
 
@@ -20,6 +21,14 @@ struct VectorTests {
         guard let vector = unsafe chain_vector_at(index) else { return }
         let name = unsafe String(cString: vector.pointee.name)
         let fault = withStorage { unsafe chain_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<packedCount)
+    func packedChains(_ index: UInt32) {
+        guard let vector = unsafe packed_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe packed_vector_run(vector, $0) }
         #expect(fault == nil, "\(name)")
     }
 

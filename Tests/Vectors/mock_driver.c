@@ -81,16 +81,6 @@ void mock_driver_describe(struct mock_driver *driver, __u32 index,
 	mock_desc_write(&table[index], desc);
 }
 
-void mock_driver_describe_packed(struct mock_driver *driver, __u32 index,
-				 const struct mock_desc *desc)
-{
-	struct mock_desc swapped = *desc;
-
-	swapped.flags = desc->next;
-	swapped.next = desc->flags;
-	mock_driver_describe(driver, index, &swapped);
-}
-
 void mock_driver_event(struct mock_driver *driver, __u32 value)
 {
 	*(__u32 *)driver->rings.avail = (__force __u32)cpu_to_le32(value);
@@ -110,6 +100,32 @@ void mock_driver_describe_at(struct mock_driver *driver, __u64 addr,
 		if (to)
 			*to = wire[i];
 	}
+}
+
+/* A packed descriptor has its flags where a split one has next. */
+static struct mock_desc mock_desc_packed(const struct mock_desc *desc)
+{
+	struct mock_desc swapped = *desc;
+
+	swapped.flags = desc->next;
+	swapped.next = desc->flags;
+	return swapped;
+}
+
+void mock_driver_describe_packed(struct mock_driver *driver, __u32 index,
+				 const struct mock_desc *desc)
+{
+	struct mock_desc packed = mock_desc_packed(desc);
+
+	mock_driver_describe(driver, index, &packed);
+}
+
+void mock_driver_describe_packed_at(struct mock_driver *driver, __u64 addr,
+				    __u32 index, const struct mock_desc *desc)
+{
+	struct mock_desc packed = mock_desc_packed(desc);
+
+	mock_driver_describe_at(driver, addr, index, &packed);
 }
 
 void mock_driver_offer(struct mock_driver *driver, __u16 index, __u16 head)

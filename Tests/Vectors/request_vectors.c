@@ -129,17 +129,17 @@ static const char *request_vector_check(const struct request_vector *vector,
 	return request.pi_bytes == vector->pi_bytes ? NULL : "PI";
 }
 
-/* The smallest piece leaves 640 bytes in this many segments. */
-#define REQUEST_SEGMENTS 92
+/* Behind both parts in storage: too much for the kernel's stack. */
+#define REQUEST_SEGMENTS_AT 8192
 
 const char *request_vector_run(const struct request_vector *vector,
 			       void *storage)
 {
 	static const __u32 pieces[] = {4096, 108, 51, 7};
-	struct vq_segment segments[2 * REQUEST_SEGMENTS];
-	struct vq_chain chain = {.segments = segments};
 	const char *fault = NULL;
 	char *out = storage;
+	struct vq_segment *segments = (void *)(out + REQUEST_SEGMENTS_AT);
+	struct vq_chain chain = {.segments = segments};
 
 	chain.readable_bytes = vector->out;
 	chain.writable_bytes = vector->in;

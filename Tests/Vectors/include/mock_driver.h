@@ -84,6 +84,16 @@ void mock_driver_describe_packed(struct mock_driver *driver, __u32 index,
 				 const struct mock_desc *desc);
 
 /**
+ * mock_driver_describe_packed_at() - write an entry of an indirect table
+ * @driver: the driver
+ * @addr: guest-physical address of the table
+ * @index: which
+ * @desc: its value, the id in place of next
+ */
+void mock_driver_describe_packed_at(struct mock_driver *driver, __u64 addr,
+				    __u32 index, const struct mock_desc *desc);
+
+/**
  * mock_driver_event() - write the event structure of a packed queue
  * @driver: the driver
  * @value: offset, wrap and flags

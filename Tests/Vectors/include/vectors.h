@@ -54,6 +54,37 @@ struct chain_vector {
 	struct vector_segment segments[VECTOR_SEGMENTS];
 };
 
+/* Entries of the ring of each packed vector. */
+#define PACKED_VECTOR_NUM 3
+
+/**
+ * struct packed_vector - one chain of a packed ring, popped and pushed
+ * @name: what it is about
+ * @base: places and laps of both sides, 0 for the first entry of an odd lap
+ * @even: the first entry of an even lap
+ * @desc: the descriptors, ids in place of next
+ * @table: guest address of an indirect table, 0 for none
+ * @indirect: its descriptors
+ * @error: what pop must return, as a positive errno
+ * @head: the chain's head wanted
+ * @readable: readable segments wanted
+ * @writable: writable segments wanted
+ * @segments: the segments wanted
+ */
+struct packed_vector {
+	const char *name;
+	__u32 base;
+	_Bool even;
+	struct mock_desc desc[PACKED_VECTOR_NUM];
+	__u64 table;
+	struct mock_desc indirect[PACKED_VECTOR_NUM];
+	int error;
+	__u32 head;
+	__u32 readable;
+	__u32 writable;
+	struct vector_segment segments[VECTOR_SEGMENTS];
+};
+
 /**
  * struct signal_vector - chains returned, and who wants to know
  * @name: what it is about
@@ -125,6 +156,14 @@ struct request_vector {
 const struct chain_vector *chain_vector_at(__u32 index);
 
 /**
+ * packed_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct packed_vector *packed_vector_at(__u32 index);
+
+/**
  * signal_vector_at() - the vectors by number
  * @index: which
  *
@@ -148,6 +187,16 @@ const struct request_vector *request_vector_at(__u32 index);
  * Return: NULL, or what went wrong.
  */
 const char *chain_vector_run(const struct chain_vector *vector, void *storage);
+
+/**
+ * packed_vector_run() - pop the chain, and push it if it is valid
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *packed_vector_run(const struct packed_vector *vector,
+			      void *storage);
 
 /**
  * signal_vector_run() - push the chains
