@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel half of the ring cores' platform contract. All of it has the name
+ * here that the user-space half gives it.
+ */
+#ifndef VQ_PLATFORM_H
+#define VQ_PLATFORM_H
+
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <linux/virtio_config.h>
+#include <asm/barrier.h>
+#include <asm/byteorder.h>
+#include <asm/rwonce.h>
+#include <asm/unaligned.h>
+
+#endif
