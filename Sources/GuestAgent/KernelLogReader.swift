@@ -37,7 +37,8 @@ struct KernelLogReader {
                 // Further lines hold the record's dictionary (SUBSYSTEM=, DEVICE=), which nobody reads here.
                 return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
             } catch Errno.brokenPipe {
-                // Records were overwritten before they were read; the next read goes on behind the gap.
+                // The next read goes on behind the gap; what was in it may have been trouble, so the gap counts as such.
+                return "4,0,0,-;WARNING: the kernel overwrote log records before the agent read them"
             } catch {
                 return nil
             }

@@ -5,10 +5,14 @@ import SystemPackage
 /// Mounts the kernel's file systems and inserts the modules that the channel to the host needs.
 func prepareMachine() throws {
     for (type, target) in [
-        ("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run"), ("tmpfs", "/tmp"),
+        ("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"),
         ("debugfs", "/sys/kernel/debug"),
     ] {
         try mount(type, at: FilePath(target))
+    }
+    // All files are in memory already, so these need no file system of their own, which would hide what was packed there.
+    for directory in ["/run", "/tmp"] where !FilePath(directory).exists {
+        try FilePath(directory).makeDirectory(mode: 0o1777)
     }
     // Programs are looked up in the agent's own PATH.
     try SystemCalls.setEnvironment("PATH", commandPath)

@@ -47,7 +47,11 @@ final class Port {
                 rest = rest.dropFirst(written)
             } catch Errno.wouldBlock {
                 var interest = [pollfd(fd: descriptor.rawValue, events: Int16(POLLOUT), revents: 0)]
-                isClosed = (try? SystemCalls.poll(&interest, milliseconds: -1)) == nil
+                do {
+                    try SystemCalls.poll(&interest, milliseconds: -1)
+                } catch {
+                    isClosed = true
+                }
             } catch {
                 isClosed = true
             }

@@ -11,6 +11,9 @@ public struct GuestCommand: Equatable, Sendable {
         self.arguments = arguments
         self.environment = environment
     }
+
+    /// How many bytes it takes in a message; at most ``Message/maximumPayload`` can be sent.
+    public var size: Int { 4 + (arguments + environment).reduce(0) { $0 + $1.utf8.count + 1 } }
 }
 
 /// One message between the host and the agent in a test VM.

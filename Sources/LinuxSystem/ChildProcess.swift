@@ -3,7 +3,7 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A child process and the parent's ends of its three standard streams, all non-blocking and close-on-exec.
+/// A child process and the parent's ends of its three standard streams, all close-on-exec.
 ///
 /// It leads a session and a process group of its own. Whoever spawned it closes the descriptors and reaps it.
 public struct ChildProcess: Sendable {
@@ -51,7 +51,7 @@ public struct ChildProcess: Sendable {
     }
 }
 
-/// Both ends of a pipe, close-on-exec; the parent's reads and writes do not block.
+/// Both ends of a pipe, close-on-exec.
 private struct Pipe {
     let reader: FileDescriptor
     let writer: FileDescriptor

@@ -72,6 +72,9 @@ extension FilePath {
         return directories.lazy.map { FilePath($0).appending(name) }.first { $0.exists }
     }
 
+    /// When its content last changed, in seconds since 1970; the corresponding C function is `stat`.
+    public func modificationTime() throws(Errno) -> Int { try stat().rawValue.st_mtim.tv_sec }
+
     /// The path without links; the corresponding C function is `realpath`.
     public func resolved() throws(Errno) -> FilePath {
         guard let path = unsafe realpath(string, nil) else { throw Errno(rawValue: Glibc.errno) }

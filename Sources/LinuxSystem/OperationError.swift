@@ -17,6 +17,8 @@ public struct OperationError: Error, Equatable, CustomStringConvertible, Sendabl
     public var errno: Errno?
     /// The cause in words.
     public var cause: String
+    /// What a program that fails for this reason ends with.
+    public var exitStatus: Int32 = 1
     /// What the user can do next, where that is known.
     public var hint: String?
 

@@ -24,7 +24,7 @@ public enum SystemCalls {
 
     /// A variable of this process's environment; the corresponding C function is `getenv`.
     public static func environmentValue(_ name: String) -> String? {
-        // Copied at once; only GuestAgent changes the environment, before its first thread.
+        // Copied at once, while nothing changes the environment: this package does so only before it starts a program.
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
     }

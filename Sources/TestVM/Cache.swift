@@ -24,16 +24,35 @@ public struct Cache: Sendable {
     ) {
         let path = directory.appending("\(kind)-\(digest.prefix(32))")
         if path.exists { return (path, false) }
-        try directory.makeDirectories()
+        do {
+            try directory.makeDirectories()
+            try dropOldest(kind)
+        } catch {
+            throw OperationError("keep", path.string, errno: error)
+        }
         let unfinished = FilePath("\(path).\(SystemCalls.processID)")
         do {
             try await make(unfinished)
             try unfinished.rename(to: path)
         } catch {
             if unfinished.exists { try unfinished.removeTree() }
+            if let errno = error as? Errno { throw OperationError("make", path.string, errno: errno) }
             throw error
         }
         return (path, true)
+    }
+
+    /// How many files of one kind are kept.
+    private static let limit = 12
+
+    /// Makes room for one more file of a kind: those that were made first go.
+    private func dropOldest(_ kind: String) throws(Errno) {
+        let files = try directory.entryNames().filter { $0.hasPrefix("\(kind)-") }.map {
+            directory.appending($0)
+        }
+        var dated: [(FilePath, Int)] = []
+        for file in files { dated.append((file, try file.modificationTime())) }
+        for (file, _) in dated.sorted(by: { $0.1 > $1.1 }).dropFirst(Self.limit - 1) { try file.removeTree() }
     }
 
     /// The SHA-256 of each file, in hexadecimal.

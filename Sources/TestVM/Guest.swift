@@ -55,9 +55,18 @@ public final class Guest: Sendable {
         input: AsyncStream<[UInt8]>? = nil,
         receive: (Stream, [UInt8]) throws -> Void = { _, _ in }
     ) async throws -> Int32 {
+        let command = GuestCommand(arguments: arguments, environment: environment)
+        guard command.size <= Message.maximumPayload else {
+            throw OperationError(
+                "run",
+                arguments[0],
+                errno: Errno(rawValue: 7),
+                cause: "its arguments and environment are longer than \(Message.maximumPayload) bytes"
+            )
+        }
         let (number, messages) = try open(command: arguments)
         defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
-        try await send(.run(session: number, GuestCommand(arguments: arguments, environment: environment)))
+        try await send(.run(session: number, command))
         let feeder = Task {
             for await bytes in input ?? AsyncStream(unfolding: { nil }) where !bytes.isEmpty {
                 try await send(.input(session: number, bytes))

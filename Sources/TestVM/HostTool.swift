@@ -39,6 +39,8 @@ struct HostTool {
         let result = try await Subprocess.run(
             .path(try locate()),
             arguments: Arguments(arguments),
+            // Its words are read here, so they are to be those of the C locale.
+            environment: .inherit.updating(["LC_ALL": "C"]),
             workingDirectory: directory,
             input: .string(input),
             output: .string(limit: 1 << 24),

@@ -46,7 +46,43 @@ extension Machine {
                 throw OperationError("make the guest's memory", memoryFile.string, errno: error)
             }
         }
-        let console = directory.appending("console.log")
+        let outcome: Outcome<Value>
+        do {
+            outcome = try await emulate(logs: directory, deadline: deadline, isEndedByBody, body)
+        } catch {
+            // The emulator could not be started, so there is nothing to look into.
+            try directory.removeTree()
+            throw error
+        }
+        do {
+            let report = try outcome.result.get()
+            try directory.removeTree()
+            return report
+        } catch {
+            let post = PostMortem(
+                directory: directory,
+                guest: outcome.guest,
+                emulatorEnd: outcome.emulatorEnd
+            )
+            throw try post.explain(error, release: kernel.release)
+        }
+    }
+
+    /// How a machine ended.
+    private struct Outcome<Value: Sendable> {
+        var guest: Guest
+        var result: Result<MachineReport<Value>, any Error>
+        /// How the emulator ended and what it said, where that was not as it should.
+        var emulatorEnd: String?
+    }
+
+    private func emulate<Value: Sendable>(
+        logs: FilePath,
+        deadline: Duration,
+        _ isEndedByBody: Bool,
+        _ body: @Sendable @escaping (Guest) async throws -> Value
+    ) async throws -> Outcome<Value> {
+        let console = PostMortem.console(in: logs)
         // QEMU dies with the thread that starts it, which lives as long as this process.
         let arguments =
             ["--pdeathsig", "KILL", "--"] + commandLine + ["-chardev", "file,id=console,path=\(console)"]
@@ -58,7 +94,7 @@ extension Machine {
             platformOptions: emulator,
             input: .inputWriter,
             output: .sequence,
-            error: .string(limit: 1 << 16)
+            error: .string(limit: 1 << 20)
         ) { execution in
             let guest = Guest(writer: execution.standardInputWriter)
             let result = await supervise(
@@ -69,22 +105,20 @@ extension Machine {
                 body
             )
             // Already off unless something failed; then nothing of it is worth keeping.
-            _ = Result { try execution.send(signal: .kill) }
+            do { try execution.send(signal: .kill) } catch { /* It is gone, as it should be. */  }
             return (guest, result)
         }
         let (guest, result) = outcome.closureResult
-        let post = PostMortem(
-            directory: directory,
-            console: console,
-            guest: guest,
-            emulatorWords: outcome.standardError
-        )
-        do {
-            let report = try result.get()
-            try directory.removeTree()
-            return report
-        } catch {
-            throw try post.explain(error, release: kernel.release)
+        let words = outcome.standardError.split(separator: "\n").first.map { ": \($0)" } ?? ""
+        switch outcome.terminationStatus {
+        case .exited(0), .signaled(Signal.kill.rawValue):
+            return Outcome(guest: guest, result: result)
+        default:
+            return Outcome(
+                guest: guest,
+                result: result,
+                emulatorEnd: "QEMU \(outcome.terminationStatus)\(words)"
+            )
         }
     }
 
@@ -98,9 +132,13 @@ extension Machine {
         await withTaskGroup(of: Result<MachineReport<Value>, any Error>?.self) { group in
             group.addTask { await result { try await use(guest, stream, isEndedByBody, body) } }
             group.addTask {
-                // Cancelled as soon as the machine is off.
-                guard (try? await Task.sleep(for: deadline)) != nil else { return nil }
-                return .failure(DeadlinePassed(deadline: deadline))
+                do {
+                    try await Task.sleep(for: deadline)
+                    return .failure(DeadlinePassed(deadline: deadline))
+                } catch {
+                    // Cancelled, because the machine is off.
+                    return nil
+                }
             }
             defer { group.cancelAll() }
             for await outcome in group { if let outcome { return outcome } }
@@ -118,7 +156,12 @@ extension Machine {
         let start = clock.now
         async let channel: Void = guest.receive(stream)
         await guest.waitUntilReady()
-        guard guest.release != nil else { throw NotReady() }
+        try Task.checkCancellation()
+        guard guest.release != nil else {
+            // A channel that failed says more than that there was no greeting.
+            try await channel
+            throw NotReady()
+        }
         let ready = clock.now
         let value = try await body(guest)
         let end = clock.now

@@ -11,48 +11,63 @@ struct NotReady: Error {}
 /// Finds out why a machine failed, and keeps what it said.
 struct PostMortem {
     var directory: FilePath
-    var console: FilePath
     var guest: Guest
-    var emulatorWords: String
+    /// How the emulator ended and what it said, where that was not as it should.
+    var emulatorEnd: String?
+
+    /// The file for what the machine writes to its console.
+    static func console(in directory: FilePath) -> FilePath { directory.appending("console.log") }
 
     /// The error for the user: the cause, and where the logs are.
     func explain(_ error: any Error, release: String) throws -> any Error {
-        let log = guest.kernelLog
-        try directory.appending("kernel.log").write(log.text.utf8)
-        try directory.appending("commands.log").write(guest.transcript)
-        let lines =
-            console.exists ? try console.readText().split(whereSeparator: \.isNewline).map(String.init) : []
+        // Interrupted, or nobody reads what the command prints: the machine did nothing wrong.
+        if error is CancellationError || error as? Errno == .brokenPipe {
+            try directory.removeTree()
+            return error
+        }
+        let lines = consoleLines()
         let panic = lines.first { $0.contains("Kernel panic") }.map { "the kernel panicked: \($0)" }
-        let hint = "the guest's logs are in \(directory)"
         let machine = "VM with kernel \(release)"
         switch error {
         case let passed as DeadlinePassed:
             let state = guest.release == nil ? "it had not booted" : "it was running"
-            return OperationError(
-                "run",
-                machine,
-                errno: .timedOut,
-                cause: "killed after \(passed.deadline.seconds) s; \(state)",
-                hint: hint
-            )
+            let cause = "killed after \(passed.deadline.seconds) s; \(state)"
+            return OperationError("run", machine, errno: .timedOut, cause: cause, hint: keepLogs())
         case is NotReady:
-            let words = emulatorWords.split(separator: "\n").first.map { "QEMU says: \($0)" }
-            let last = lines.last.map { "its console ended with: \($0)" }
-            return OperationError(
-                "boot",
-                machine,
-                cause: panic ?? words ?? last ?? "it stopped without a word",
-                hint: hint
-            )
-        case is CancellationError:
-            try directory.removeTree()
-            return error
+            let last = lastWords(lines).map { "its console ended with: \($0)" }
+            let cause = panic ?? emulatorEnd ?? last ?? "it stopped without a word"
+            return OperationError("boot", machine, cause: cause, hint: keepLogs())
         default:
-            guard let panic else {
-                if let error = error as? OperationError { return OperationError(error, adding: hint) }
-                return error
+            if let cause = panic ?? emulatorEnd {
+                return OperationError("run", machine, cause: cause, hint: keepLogs())
             }
-            return OperationError("run", machine, cause: panic, hint: hint)
+            return (error as? OperationError).map { OperationError($0, adding: keepLogs()) } ?? error
+        }
+    }
+
+    /// The console's last line that tells a cause: the agent's, if it complained, or what came before the end.
+    private func lastWords(_ lines: [String]) -> String? {
+        lines.last { $0.hasPrefix("ringside agent: ") } ?? lines.last { !$0.contains("reboot: ") }
+    }
+
+    /// What the machine wrote to its console; none where it did not come so far.
+    private func consoleLines() -> [String] {
+        do {
+            let text = try Self.console(in: directory).readText()
+            return text.split(whereSeparator: \.isNewline).map(String.init)
+        } catch {
+            return []
+        }
+    }
+
+    /// Writes down what is only in memory, and says where the logs are.
+    private func keepLogs() -> String {
+        do {
+            try directory.appending("kernel.log").write(guest.kernelLog.text.utf8)
+            try directory.appending("commands.log").write(guest.transcript)
+            return "the guest's logs are in \(directory)"
+        } catch {
+            return "the guest's logs are in \(directory), but not all could be written: \(error)"
         }
     }
 }

@@ -3,7 +3,7 @@ import Synchronization
 import SystemPackage
 import TestVM
 
-/// What a guest's command prints: kept, and passed on to this program's own streams as it comes where that is asked for.
+/// What a guest's command prints: kept, or passed on to this program's own streams as it comes.
 final class CommandOutput: Sendable {
     private let passesOn: Bool
     private let kept = Mutex<[Guest.Stream: [UInt8]]>([:])
@@ -11,8 +11,7 @@ final class CommandOutput: Sendable {
     init(passesOn: Bool) { self.passesOn = passesOn }
 
     func receive(_ stream: Guest.Stream, _ bytes: [UInt8]) throws {
-        kept.withLock { $0[stream, default: []] += bytes }
-        guard passesOn else { return }
+        guard passesOn else { return kept.withLock { $0[stream, default: []] += bytes } }
         let descriptor: FileDescriptor = stream == .output ? .standardOutput : .standardError
         _ = try descriptor.writeAll(bytes)
     }

@@ -21,6 +21,9 @@ struct MachineArguments: ParsableArguments {
     @Option(help: "How to run the guest's instructions.")
     var accel = Accelerator.auto
 
+    @Option(help: ArgumentHelp("The emulator.", valueName: "program"), completion: .file())
+    var qemu = "qemu-system-x86_64"
+
     @Option(
         help: ArgumentHelp("Add a word to the kernel's command line; may be repeated.", valueName: "word")
     )
@@ -39,8 +42,8 @@ struct MachineArguments: ParsableArguments {
         if let cpus, !(1...64).contains(cpus) {
             throw ValidationError("--cpus \(cpus): not between 1 and 64")
         }
-        guard timeout > 0 else {
-            throw ValidationError("--timeout \(timeout): not a positive number of seconds")
+        guard (1...86400).contains(timeout) else {
+            throw ValidationError("--timeout \(timeout): not between 1 second and a day")
         }
         guard memory.bytes >= 128 << 20 else {
             throw ValidationError("--memory \(memory): a machine needs at least 128M")
@@ -65,6 +68,7 @@ struct MachineArguments: ParsableArguments {
         options.processors = cpus ?? 1
         options.memory = Int(memory.bytes >> 20)
         options.append = append
+        options.emulator = qemu
         options.memoryFile = memoryFile.map { FilePath($0) }
         options.renamedPrograms = [(host: program, guest: "/usr/bin/ringside")]
         options.acceleration = accel.acceleration

@@ -52,6 +52,11 @@ enum Terminal {
     /// True where progress may be drawn: a person watches standard error.
     static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Writes a line to standard output; throws where the reader is gone, for those who have something to clean up.
+    static func print(_ text: String) throws {
+        _ = try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+    }
+
     /// Says what goes on, to a person only, on a line that the next one takes the place of.
     static func showProgress(_ text: String) {
         if showsProgress { write("\r\u{1b}[K\(text)…", terminator: "", to: .standardError) }
@@ -65,4 +70,11 @@ enum Terminal {
             Glibc.exit(1)
         }
     }
+}
+
+/// A word as a shell takes it.
+func shellQuoted(_ word: String) -> String {
+    let plain = !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+%".contains($0) }
+    if plain { return word }
+    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

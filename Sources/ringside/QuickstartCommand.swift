@@ -2,6 +2,7 @@
 import ArgumentParser
 import LinuxSystem
 import SystemPackage
+import TargetConfig
 import TestVM
 
 struct QuickstartCommand: AsyncParsableCommand {
@@ -21,7 +22,13 @@ struct QuickstartCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("What LUN 0 is made of, as for target create.", valueName: "spec"))
+    @Option(
+        help: ArgumentHelp("What LUN 0 is made of, as for target create.", valueName: "spec"),
+        transform: { spec in
+            _ = try LUNSpec("0=\(spec)")
+            return spec
+        }
+    )
     var lun = "ramdisk:64M"
 
     @OptionGroup var machine: MachineArguments
@@ -43,7 +50,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         let device = "id=vhost-scsi0,wwpn=\(Self.wwpn),tpgt=1"
         return [
             QuickstartStep("load modules", "ringside module load tcm_vhost target_core_mod"),
-            QuickstartStep("create target", "ringside target create \(Self.wwpn) --tpgt 1 --lun 0=\(lun)"),
+            QuickstartStep("create target", "ringside target create \(Self.wwpn) --tpgt 1 --lun", "0=\(lun)"),
             QuickstartStep("open device", "ringside vhost open \(device) --seconds 0"),
             QuickstartStep("probe LUNs", "ringside vhost probe \(device)"),
             QuickstartStep("write and compare", "ringside vhost verify \(device) --lun 0 --write"),
@@ -64,18 +71,20 @@ struct QuickstartCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let (machine, steps, json) = (try await prepare(), self.steps, output.json)
-        let prepared = start.duration(to: clock.now)
+        let (options, steps, json) = (try options(), self.steps, output.json)
         if dryRun {
-            return Terminal.write(
-                machine.commandLine.joined(separator: " ") + "\n" + steps.map(\.line).joined(separator: "\n")
-            )
+            let machine = try await untilInterrupted { try await Machine(options) }
+            let lines = [machine.commandLine.map(shellQuoted).joined(separator: " ")] + steps.map(\.line)
+            return try output.print(lines) { $0.joined(separator: "\n") }
         }
         let deadline = Duration.seconds(self.machine.timeout)
-        let report = try await untilInterrupted {
-            try await machine.run(deadline: deadline) { guest in
+        let (machine, prepared, report) = try await untilInterrupted {
+            let machine = try await Machine(options)
+            let prepared = start.duration(to: clock.now)
+            let report = try await machine.run(deadline: deadline) { guest in
                 try await QuickstartRun(guest: guest, asJSON: json).run(steps)
             }
+            return (machine, prepared, report)
         }
         let stages =
             [
@@ -100,7 +109,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         )
     }
 
-    private func prepare() async throws -> Machine {
+    private func options() throws -> MachineOptions {
         var options = try machine.options(modules: ["vhost_scsi"] + Self.backstoreModules)
         options.processors = machine.cpus ?? 2
         guard let umount = FilePath.locate(program: "umount") else {
@@ -112,6 +121,6 @@ struct QuickstartCommand: AsyncParsableCommand {
             )
         }
         options.programs = [umount]
-        return try await Machine(options)
+        return options
     }
 }

@@ -7,18 +7,23 @@ import TestVM
 /// One command of the quickstart, as a user would type it.
 struct QuickstartStep: Sendable {
     var name: String
-    var line: String
+    var words: [String]
     /// Whether it takes `--json`.
     var hasJSON: Bool
 
-    init(_ name: String, _ line: String, hasJSON: Bool = true) {
+    /// - Parameters:
+    ///   - line: words with blanks between.
+    ///   - last: one more word, which may hold blanks itself.
+    init(_ name: String, _ line: String, _ last: String? = nil, hasJSON: Bool = true) {
         self.name = name
-        self.line = line
+        words = line.split(separator: " ").map(String.init) + (last.map { [$0] } ?? [])
         self.hasJSON = hasJSON
     }
 
+    var line: String { words.map(shellQuoted).joined(separator: " ") }
+
     func arguments(asJSON: Bool) -> [String] {
-        line.split(separator: " ").map(String.init) + (asJSON && hasJSON ? ["--json"] : [])
+        words + (asJSON && hasJSON ? ["--json"] : [])
     }
 }
 
@@ -101,13 +106,17 @@ struct QuickstartRun: Sendable {
     }
 
     private func run(_ step: QuickstartStep) async throws -> QuickstartStage {
-        if asJSON { Terminal.showProgress(step.name) } else { Terminal.write("\n$ \(step.line)") }
+        if asJSON { Terminal.showProgress(step.name) } else { try Terminal.print("\n$ \(step.line)") }
         let output = CommandOutput(passesOn: !asJSON)
         let clock = ContinuousClock()
         let start = clock.now
         let status = try await guest.execute(step.arguments(asJSON: asJSON), receive: output.receive)
         guard status == 0 else {
-            throw OperationError("run", step.line, cause: "exit status \(status): \(output.text(.error))")
+            // What is passed on has been read already.
+            let words = asJSON ? ": \(output.text(.error))" : ""
+            var error = OperationError("run", step.line, cause: "exit status \(status)\(words)")
+            error.exitStatus = status
+            throw error
         }
         let result = try asJSON && step.hasJSON ? JSONValue(parsing: output.bytes(.output)) : nil
         return QuickstartStage(step, start.duration(to: clock.now), result: result)

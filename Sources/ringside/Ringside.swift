@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import ArgumentParser
 import Glibc
+import LinuxSystem
 
 @main
 struct Ringside: AsyncParsableCommand {
@@ -8,7 +9,7 @@ struct Ringside: AsyncParsableCommand {
         commandName: "ringside",
         abstract: "A companion toolkit for Linux kernel modules.",
         discussion: """
-            Exit status: 0 ok, 1 failed, 2 wrong usage, 77 skipped because something is absent.
+            Exit status: 0 ok, 1 failed, 2 wrong usage, 128 and the signal's number when interrupted.
             """,
         version: "0.1.0",
         subcommands: [
@@ -25,6 +26,8 @@ struct Ringside: AsyncParsableCommand {
 
     /// Replaces the parser's own entry point for its exit codes: usage errors are 2, as for most of the field's tools.
     static func main() async {
+        // A reader that goes away is an error of the write, which unwinds as any other.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -45,6 +48,6 @@ struct Ringside: AsyncParsableCommand {
         }
         if code == .success || error is ExitCode { exit(withError: error) }
         Terminal.writeError("ringside: \(error)")
-        Glibc.exit(1)
+        Glibc.exit((error as? OperationError)?.exitStatus ?? 1)
     }
 }

@@ -59,17 +59,24 @@ struct VMRunCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         var options = try machine.options(modules: module)
-        options.programs = try (include + (try hostProgram())).map(absolute)
-        let machine = try await Machine(options)
-        if dryRun { return Terminal.write(machine.commandLine.map(shellQuoted).joined(separator: " ")) }
-        let (command, capture) = (command, CommandOutput(passesOn: !output.json))
-        let deadline = Duration.seconds(self.machine.timeout)
-        let report = try await untilInterrupted {
-            try await machine.run(deadline: deadline) { guest in
-                try await guest.execute(command, input: standardInput(), receive: capture.receive)
+        let (command, program) = try locatedCommand()
+        options.programs = try include.map(absolute) + program
+        let (prepared, output) = (options, CommandOutput(passesOn: !self.output.json))
+        if dryRun {
+            return try await self.output.print(untilInterrupted { try await Machine(prepared).commandLine }) {
+                words in
+                words.map(shellQuoted).joined(separator: " ")
             }
         }
-        try finish(report, machine, capture)
+        let deadline = Duration.seconds(machine.timeout)
+        let (machine, report) = try await untilInterrupted {
+            let machine = try await Machine(prepared)
+            let report = try await machine.run(deadline: deadline) { guest in
+                try await guest.execute(command, input: standardInput(), receive: output.receive)
+            }
+            return (machine, report)
+        }
+        try finish(report, machine, output)
     }
 
     private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: CommandOutput) throws {
@@ -83,26 +90,28 @@ struct VMRunCommand: AsyncParsableCommand {
         if report.value != 0 || failed { throw ExitCode(failed ? 1 : report.value) }
     }
 
-    /// The command's file where it is one of the host's; the guest's own programs need none.
-    private func hostProgram() throws -> [String] {
-        guard let name = command.first, name != "ringside" else { return [] }
+    /// The command as the guest finds it, and its file where it is one of the host's; the guest's own need none.
+    private func locatedCommand() throws -> ([String], [FilePath]) {
+        guard let name = command.first, name != "ringside" else { return (command, []) }
         guard let path = FilePath.locate(program: name) else {
             // One of busybox's applets, perhaps; the guest will tell.
-            if !name.contains("/") && FilePath.locate(program: "busybox") != nil { return [] }
-            throw OperationError(
-                "pack",
-                name,
-                errno: .noSuchFileOrDirectory,
-                cause: "no such program on this host"
-            )
+            if !name.contains("/") && FilePath.locate(program: "busybox") != nil { return (command, []) }
+            let cause = "no such program on this host"
+            throw OperationError("pack", name, errno: .noSuchFileOrDirectory, cause: cause)
         }
-        return [path.string]
+        let program = try absolute(path.string)
+        return ([program.string] + command.dropFirst(), [program])
     }
 
+    /// The path from the root and without links but for the last name, which programs such as busybox look at.
     private func absolute(_ path: String) throws -> FilePath {
-        if path.hasPrefix("/") { return FilePath(path) }
+        let file = FilePath(path)
+        guard let name = file.lastComponent, file.exists else {
+            throw OperationError("pack", path, errno: .noSuchFileOrDirectory)
+        }
+        let directory = file.removingLastComponent()
         do throws(Errno) {
-            return try FilePath(path).resolved()
+            return try (directory.isEmpty ? "." : directory).resolved().appending(name)
         } catch {
             throw OperationError("pack", path, errno: error)
         }
@@ -135,27 +144,23 @@ private struct RunSummary: Encodable {
 }
 
 /// Standard input as it comes; none where it is a terminal, which the machine does not share.
+///
+/// The next part is read only when the last one has been taken, so that a fast writer waits for a slow reader.
 private func standardInput() -> AsyncStream<[UInt8]>? {
     if isatty(STDIN_FILENO) == 1 { return nil }
-    let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self)
-    // A thread of its own, because the read may wait for as long as the program lives.
-    DispatchQueue(label: "stdin").async {
-        do {
-            while case let bytes = try FileDescriptor.standardInput.readBytes(upTo: 65536), !bytes.isEmpty {
-                continuation.yield(bytes)
+    // A thread of its own, because a read may wait for as long as the program lives.
+    let reader = DispatchQueue(label: "stdin")
+    return AsyncStream {
+        await withCheckedContinuation { continuation in
+            reader.async {
+                do {
+                    let bytes = try FileDescriptor.standardInput.readBytes(upTo: 65536)
+                    continuation.resume(returning: bytes.isEmpty ? nil : bytes)
+                } catch {
+                    Terminal.writeError("ringside: read standard input: \(error)")
+                    continuation.resume(returning: nil)
+                }
             }
-        } catch {
-            Terminal.writeError("ringside: read standard input: \(error)")
         }
-        continuation.finish()
     }
-    return stream
-}
-
-/// A word as a shell takes it.
-private func shellQuoted(_ word: String) -> String {
-    let plain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+%".contains($0) }
-    return plain && !word.isEmpty
-        ? word
-        : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -77,6 +77,12 @@ import Testing
         try directory.removeTree()
     }
 
+    @Test func aLUNThatIsNoneIsRefusedBeforeAnythingStarts() async throws {
+        let outcome = try await Host.run("quickstart", "--lun", "bogus")
+        #expect(outcome.status == 2)
+        #expect(outcome.error.contains("'bogus' is no kind of backstore"))
+    }
+
     @Test func aDryRunBootsNothing() async throws {
         let outcome = try await Host.run("quickstart", "--dry-run")
         #expect(outcome.status == 0)

@@ -100,7 +100,9 @@ import Testing
             (["--cpus", "0", "--", "true"], 2, "--cpus 0: not between 1 and 64"),
             (["--memory", "1M", "--", "true"], 2, "--memory 1M: a machine needs at least 128M"),
             (["--memory", "many", "--", "true"], 2, "many"),
-            (["--timeout", "0", "--", "true"], 2, "--timeout 0: not a positive number of seconds"),
+            (["--timeout", "0", "--", "true"], 2, "--timeout 0: not between 1 second and a day"),
+            (["--timeout", "9223372036854775807", "--", "true"], 2, "not between 1 second and a day"),
+            (["--qemu", "/no/qemu", "--", "true"], 1, "start /no/qemu: ENOENT: QEMU is not installed"),
             (["--accel", "magic", "--", "true"], 2, "magic"),
         ] as [([String], Int32, String)]
     )
@@ -130,6 +132,45 @@ import Testing
         }
     }
 
+    @Test func aMachineThatDoesNotBootSaysHowFarItCame() async throws {
+        let silent = try await Host.run(
+            "vm",
+            "run",
+            "--append",
+            "rdinit=/bin/cat",
+            "--timeout",
+            "8",
+            "--",
+            "true"
+        )
+        #expect(silent.status == 1)
+        #expect(silent.error.contains("ETIMEDOUT: killed after 8 s; it had not booted"), "\(silent.error)")
+        try expectKeptLogs(silent)
+        let deaf = try await Host.run(
+            "vm",
+            "run",
+            "--append",
+            "module_blacklist=virtio_console",
+            "--",
+            "true"
+        )
+        #expect(deaf.status == 1)
+        #expect(deaf.error.contains("ringside agent: insert module"), "\(deaf.error)")
+        try expectKeptLogs(deaf)
+    }
+
+    @Test func aScriptIsFoundWhereItIsPacked() async throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-test")
+        try directory.appending("say").write(
+            "#!/bin/sh\necho \"$0 $1\"\n".utf8,
+            permissions: [.ownerReadWriteExecute]
+        )
+        let outcome = try await Host.shell("cd \(directory) && \(Host.ringside) vm run -- ./say hello")
+        try directory.removeTree()
+        #expect(outcome.output == "\(directory)/say hello\n", "\(outcome.error)")
+        #expect(outcome.status == 0)
+    }
+
     @Test func interruptedMachinesLeaveNothing() async throws {
         let outcome = try await Host.shell(
             """
@@ -137,6 +178,16 @@ import Testing
             """
         )
         #expect(outcome.status == 124)
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-test")
+        for seconds in ["0.5", "1.5", "4"] {
+            let line = "TMPDIR=\(directory) timeout --preserve-status --signal=INT \(seconds)"
+            #expect(try await Host.shell("\(line) \(Host.ringside) vm run -- sleep 100").status == 130)
+        }
+        let read =
+            "TMPDIR=\(directory) \(Host.ringside) vm run -- sh -c 'while :; do echo y; done' | head -n 1"
+        #expect(try await Host.shell(read).output == "y\n")
+        #expect(try directory.entryNames() == [])
+        try directory.removeTree()
         #expect(try await Host.shell("pgrep -f [r]ingside.mark=interrupt").status == 1)
     }
 
