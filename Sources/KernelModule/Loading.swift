@@ -165,7 +165,11 @@ extension ModuleContext {
         if done.isEmpty { return nil }
         var kept: [String] = []
         for name in done.reversed() {
-            if remove(name) != nil { kept.append(name) }
+            do throws(OperationError) {
+                try remove(name)
+            } catch {
+                kept.append(name)
+            }
         }
         let gone = done.reversed().filter { !kept.contains($0) }
         let parts = [

@@ -15,7 +15,7 @@ struct ShellCommand {
 
     /// Runs it as modprobe does: by the shell, with the module's name in `MODPROBE_MODULE`.
     ///
-    /// - Returns: the exit status.
+    /// - Returns: the exit status; for a shell that a signal ended, 128 and the signal, as shells tell it.
     func run(parameters: String = "") -> CInt {
         do throws(Errno) {
             try SystemCalls.setEnvironment("MODPROBE_MODULE", module)
@@ -24,7 +24,9 @@ struct ShellCommand {
         }
         // The C string lives until the command has ended.
         let status = unsafe system(line.replacing("$CMDLINE_OPTS", with: parameters))
-        return status >= 0 ? (status >> 8) & 0xff : 127
+        if status < 0 { return 127 }
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
     /// The error of a command after which the module is not as it should be.

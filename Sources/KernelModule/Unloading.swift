@@ -125,45 +125,51 @@ extension ModuleContext {
         options: UnloadOptions,
         report: inout UnloadReport
     ) throws(OperationError) {
-        let clock = ContinuousClock()
-        let deadline = clock.now.advanced(by: options.patience)
+        let deadline = ContinuousClock.now.advanced(by: options.patience)
         for name in order {
-            var errno = remove(name, isForced: options.isForced)
-            while errno == .resourceTemporarilyUnavailable && clock.now < deadline {
-                usleep(10_000)
-                errno = remove(name, isForced: options.isForced)
+            do throws(OperationError) {
+                try remove(name, isForced: options.isForced, until: deadline)
+            } catch {
+                throw error.told(after: report.unloaded)
             }
-            if let errno { throw try failure(of: name, errno: errno, after: report.unloaded) }
             report.unloaded.append(name)
         }
     }
 
-    private func failure(of name: String, errno: Errno, after unloaded: [String]) throws(OperationError)
-        -> OperationError
-    {
-        var error = UnloadFailure(try running.module(named: name), name: name, errno: errno).error
-        if !unloaded.isEmpty {
-            let lines = [error.hint, "unloaded before: \(unloaded.joined(separator: ", "))"].compactMap { $0 }
-            error.hint = lines.joined(separator: "\n")
+    private func remove(
+        _ name: String,
+        isForced: Bool,
+        until deadline: ContinuousClock.Instant
+    ) throws(OperationError) {
+        while true {
+            do throws(OperationError) {
+                return try remove(name, isForced: isForced)
+            } catch {
+                let mayGo = error.errno == .resourceTemporarilyUnavailable
+                guard mayGo && ContinuousClock.now < deadline else { throw error }
+                usleep(10_000)
+            }
         }
-        return error
     }
 
-    /// Takes one module out, or runs the command that modprobe.d has in its place.
+    /// Takes one module out, or runs the command that modprobe.d has in its place, and verifies that it is gone.
     ///
-    /// - Returns: why it is still there; nil when it is gone.
-    func remove(_ name: String, isForced: Bool = false) -> Errno? {
+    /// - Throws: `OperationError` that tells why it is still there.
+    func remove(_ name: String, isForced: Bool = false) throws(OperationError) {
+        let command: ShellCommand
         do throws(Errno) {
             let module = try module(named: name)
-            if let command = module.removeCommand {
-                return ShellCommand(command, module: name).run() == 0 ? nil : .resourceBusy
+            guard let line = module.removeCommand else {
+                let flags = KMOD_REMOVE_NOLOG.rawValue | (isForced ? KMOD_REMOVE_FORCE.rawValue : 0)
+                try Errno.check(unsafe kmod_module_remove_module(module.raw, flags))
+                return
             }
-            let flags = KMOD_REMOVE_NOLOG.rawValue | (isForced ? KMOD_REMOVE_FORCE.rawValue : 0)
-            try Errno.check(unsafe kmod_module_remove_module(module.raw, flags))
-            return nil
+            command = ShellCommand(line, module: name)
         } catch {
-            return error
+            throw UnloadFailure(try running.module(named: name), name: name, errno: error).error
         }
+        let status = command.run()
+        if try running.module(named: name) != nil { throw command.error(status: status, operation: "unload") }
     }
 
     /// Unloads those of some modules that have no users any more, again and again, because each may free others.
@@ -173,8 +179,12 @@ extension ModuleContext {
             candidates.contains(module.name) && module.referenceCount == 0 && module.holders.isEmpty
         }) {
             candidates.removeAll { $0 == unused.name }
-            // Somebody may have begun to use it; then it stays.
-            if remove(unused.name) == nil { report.unloaded.append(unused.name) }
+            do throws(OperationError) {
+                try remove(unused.name)
+                report.unloaded.append(unused.name)
+            } catch {
+                // Somebody may have begun to use it; then it stays.
+            }
         }
     }
 
@@ -199,5 +209,16 @@ extension ModuleContext {
         } catch {
             return []
         }
+    }
+}
+
+extension OperationError {
+    /// The error of one module, with those that were unloaded before.
+    fileprivate func told(after unloaded: [String]) -> OperationError {
+        if unloaded.isEmpty { return self }
+        var error = self
+        let lines = [hint, "unloaded before: \(unloaded.joined(separator: ", "))"].compactMap { $0 }
+        error.hint = lines.joined(separator: "\n")
+        return error
     }
 }

@@ -204,6 +204,12 @@ import Testing
             #expect(try await host.run("cat /sys/module/t_hello/parameters/n").output == "7\n")
             let command = try await host.module("load /modules/t_prov.ko")
             #expect(command.error.contains("modprobe.d has a command in its place, which ended with 0"))
+            for (line, status) in [("/bin/true", 0), ("false", 1), ("kill -9 $$", 137)] {
+                _ = try await host.run("echo 'remove vhost_scsi \(line)' >/etc/modprobe.d/x.conf")
+                let kept = try await host.module("unload vhost_scsi")
+                #expect(kept.status == 1)
+                #expect(kept.error.contains("which ended with \(status) and did not unload it: \(line)"))
+            }
         }
     }
 
