@@ -26,7 +26,7 @@ extension ModuleContext {
             let lines = wholeLines(of: file)
             let line = lines.firstIndex { line in
                 let words = line.split { $0 == " " || $0 == "\t" }
-                return words.count == 2 && words[0] == "blacklist" && kernelSpelling(words[1]) == name
+                return words.count >= 2 && words[0] == "blacklist" && kernelSpelling(words[1]) == name
             }
             if let line { return "\(file):\(line + 1)" }
         }

@@ -44,8 +44,9 @@ struct ConfigurationTests {
         #expect(report.loaded.dropLast().allSatisfy { $0.parameters.isEmpty })
     }
 
-    @Test func aBlacklistedModuleIsRefusedWithTheLineThatSaysSo() throws {
-        let configuration = "# comment\n\n  blacklist  vhost-scsi\n"
+    @Test(arguments: ["", " # why", "\tand more"])
+    func aBlacklistedModuleIsRefusedWithTheLineThatSaysSo(rest: String) throws {
+        let configuration = "# comment\n\n  blacklist  vhost-scsi\(rest)\n"
         for name in ["vhost_scsi", "tcm_vhost"] {
             let error = #expect(throws: OperationError.self) {
                 try plan([name], configuration: configuration)
