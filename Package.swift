@@ -76,7 +76,7 @@ let package = Package(
         ),
         .target(
             name: "KernelModule",
-            dependencies: ["CKmod", "LinuxSystem", system],
+            dependencies: ["CKmod", "LinuxSystem", "OptionParsing", system],
             swiftSettings: settings
         ),
         .target(name: "TargetConfig", dependencies: ["LinuxSystem", system], swiftSettings: settings),

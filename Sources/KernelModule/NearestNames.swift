@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
+import OptionParsing
 import SystemPackage
 
 extension ModuleContext {
@@ -18,12 +19,12 @@ extension ModuleContext {
     /// Up to three modules and aliases that are a few letters off `name` or begin with it, the nearest first.
     func nearestNames(to name: String) -> [String] {
         let wanted = Array(kernelSpelling(name).utf8)
-        let limit = max(1, wanted.count / 3)
+        let limit = NearestName.limit(for: wanted)
         let ranked = knownNames().compactMap { known -> (distance: Int, name: String)? in
             let letters = Array(known.utf8)
             if wanted.count >= 4 && letters.starts(with: wanted) { return (limit, known) }
             guard abs(letters.count - wanted.count) <= limit else { return nil }
-            let distance = editDistance(wanted, letters)
+            let distance = NearestName.edits(wanted, letters)
             return distance <= limit ? (distance, known) : nil
         }
         return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
@@ -48,20 +49,4 @@ extension ModuleContext {
         }
         return names
     }
-}
-
-/// How many letters must be inserted, deleted, replaced or swapped with their neighbour to make `a` of `b`.
-func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    var beforeLast: [Int] = []
-    var last = Array(0...b.count)
-    for (i, letter) in a.enumerated() {
-        var row = [i + 1]
-        for (j, other) in b.enumerated() {
-            var cost = min(last[j + 1] + 1, row[j] + 1, last[j] + (letter == other ? 0 : 1))
-            if i > 0, j > 0, letter == b[j - 1], a[i - 1] == other { cost = min(cost, beforeLast[j - 1] + 1) }
-            row.append(cost)
-        }
-        (beforeLast, last) = (last, row)
-    }
-    return last[b.count]
 }

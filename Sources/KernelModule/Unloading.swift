@@ -2,6 +2,7 @@
 import CKmod
 import Glibc
 public import LinuxSystem
+import OptionParsing
 import SystemPackage
 
 extension ModuleContext {
@@ -74,7 +75,7 @@ extension ModuleContext {
         }
         let letters = Array(kernelSpelling(name).utf8)
         let near = loaded.map(\.name).filter {
-            editDistance(Array($0.utf8), letters) <= max(1, letters.count / 3)
+            NearestName.edits(Array($0.utf8), letters) <= NearestName.limit(for: letters)
         }
         return OperationError(
             "unload",

@@ -69,10 +69,4 @@ struct ModuleInfoTests {
             ]
         )
     }
-
-    @Test(arguments: [("vhost", "vhost", 0), ("vhsot", "vhost", 1), ("", "abc", 3), ("kitten", "sitting", 3)])
-    func distanceCountsEdits(a: String, b: String, distance: Int) {
-        #expect(editDistance(Array(a.utf8), Array(b.utf8)) == distance)
-        #expect(editDistance(Array(b.utf8), Array(a.utf8)) == distance)
-    }
 }
