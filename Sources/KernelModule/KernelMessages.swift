@@ -5,7 +5,8 @@ import SystemPackage
 
 /// What the kernel logs from a moment on.
 ///
-/// Silent where `/dev/kmsg` may not be read: what it would have said is only missing from an explanation.
+/// Silent where `/dev/kmsg` may not be read: what it would have said is only missing from an explanation, which is
+/// told that it is.
 struct KernelMessages: ~Copyable {
     private let log: FileDescriptor?
 
@@ -28,6 +29,9 @@ struct KernelMessages: ~Copyable {
     deinit {
         if let log { _ = Glibc.close(log.rawValue) }
     }
+
+    /// Whether the log could be opened.
+    var isReadable: Bool { log != nil }
 
     /// The kernel's own messages since the last call; not those that programs write into its log.
     func takeNew() -> [String] {

@@ -8,6 +8,8 @@ struct LoadFailure {
     let module: String
     let errno: Errno
     let messages: [String]
+    /// Whether the log was read at all; otherwise the number is all that is known.
+    var isLogReadable = true
     /// The modules that export a symbol.
     var providers: [String: [String]] = [:]
 
@@ -106,6 +108,11 @@ struct LoadFailure {
                 nil
             )
         case .fileExists: ("its init function returned EEXIST, and it is not loaded", nil)
+        case _ where !isLogReadable:
+            (
+                "its init function failed, a symbol is unknown or a parameter is bad; the log is not readable",
+                "see: dmesg"
+            )
         default: ("its init function returned \(errno.symbol) (\(errno))", nil)
         }
     }

@@ -139,6 +139,7 @@ extension ModuleContext {
         // The library reports success for an init function that returned -EEXIST.
         let errno = result < 0 ? Errno(rawValue: -result) : .fileExists
         var failure = LoadFailure(module: job.step.name, errno: errno, messages: said)
+        failure.isLogReadable = messages.isReadable
         for symbol in failure.unknownSymbols { failure.providers[symbol] = providers(of: symbol) }
         return failure.error
     }

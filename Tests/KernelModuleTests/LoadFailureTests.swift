@@ -52,6 +52,24 @@ import Testing
         for message in messages { #expect(error.hint?.contains("kernel: \(message)") == true) }
     }
 
+    @Test(arguments: [Errno.noSuchFileOrDirectory, .invalidArgument, .noSpace])
+    func withoutTheLogNothingIsAsserted(errno: Errno) {
+        let error = LoadFailure(module: "t", errno: errno, messages: [], isLogReadable: false).error
+        #expect(
+            error.cause
+                == "its init function failed, a symbol is unknown or a parameter is bad; the log is not readable"
+        )
+        #expect(error.hint == "see: dmesg")
+    }
+
+    @Test func whetherTheLogIsReadIsKnown() {
+        for (log, isReadable) in [("/nonexistent", false), ("/dev/null", true)] {
+            let messages = KernelMessages(log: FilePath(log))
+            let answer = messages.isReadable
+            #expect(answer == isReadable)
+        }
+    }
+
     @Test func unknownSymbolsNameTheirProviders() {
         var failure = LoadFailure(
             module: "t",
