@@ -10,21 +10,26 @@ struct UnloadFailure {
     let holders: [String]
     let otherUsers: Int
     let isPermanent: Bool
+    /// The SCSI targets and backstores that are likely to be its other users.
+    let targets: [String]
 
     /// - Parameters:
     ///   - module: as the kernel shows it; nil where it does not know it any more.
     ///   - holders: the users that stand in the way; all when nil.
+    ///   - configured: where the targets are looked for that may be its users.
     init(
         _ module: LoadedModule?,
         name: String? = nil,
         errno: Errno = .resourceTemporarilyUnavailable,
-        holders: [String]? = nil
+        holders: [String]? = nil,
+        configured: ConfiguredTargets = ConfiguredTargets()
     ) {
         self.name = name ?? module?.name ?? ""
         self.errno = errno
         self.holders = holders ?? module?.holders ?? []
         otherUsers = module?.otherUsers ?? 0
         isPermanent = module?.isPermanent ?? false
+        targets = otherUsers == 0 ? [] : configured.holding(self.name)
     }
 
     var error: OperationError {
@@ -52,10 +57,20 @@ struct UnloadFailure {
 
     private var inUse: String {
         let others = otherUsers == 1 ? "1 other user" : "\(otherUsers) other users"
-        if holders.isEmpty { return "it is in use: use count \(otherUsers) (open files, mounts, devices)" }
+        if holders.isEmpty { return "it is in use: use count \(otherUsers) (\(likelyUsers))" }
         let modules = "it is used by \(holders.joined(separator: ", "))"
         return otherUsers == 0 ? modules : "\(modules) and \(others)"
     }
 
-    private var waiting: String { "wait for them to go: --wait SECONDS" }
+    private var likelyUsers: String {
+        if targets.isEmpty { return "open files, mounts, devices" }
+        let more = targets.count > 3 ? " and \(targets.count - 3) more" : ""
+        return "configured: \(targets.prefix(3).joined(separator: ", "))\(more)"
+    }
+
+    private var waiting: String {
+        targets.isEmpty
+            ? "wait for them to go: --wait SECONDS"
+            : "delete them; see: ringside target list, ringside backstore list"
+    }
 }
