@@ -25,7 +25,21 @@ public final class Guest: Sendable {
     private let state = Mutex(State())
     private let writer: StandardInputWriter
 
-    init(writer: StandardInputWriter) { self.writer = writer }
+    private let console: FilePath
+
+    init(writer: StandardInputWriter, console: FilePath) {
+        self.writer = writer
+        self.console = console
+    }
+
+    /// Waits until the kernel has said its last word after a panic; it has to be started with `panic=0`, which leaves
+    /// it there with its memory as it was.
+    public func waitForPanic() async throws {
+        while true {
+            if console.exists, try console.readText().contains("---[ end Kernel panic") { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
 
     /// What `uname -r` prints in the guest, once the agent has said hello.
     public var release: String? { state.withLock { $0.release } }

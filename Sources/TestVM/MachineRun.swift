@@ -96,7 +96,7 @@ extension Machine {
             output: .sequence,
             error: .string(limit: 1 << 20)
         ) { execution in
-            let guest = Guest(writer: execution.standardInputWriter)
+            let guest = Guest(writer: execution.standardInputWriter, console: console)
             let result = await supervise(
                 guest,
                 execution.standardOutput,

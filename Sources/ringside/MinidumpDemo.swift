@@ -64,7 +64,7 @@ struct MinidumpDemo: AsyncParsableCommand {
         options.modules = DemoCrash.modules.map {
             sources.appending($0.directory).appending("\($0.name).ko").string
         }
-        options.append += ["memmap=1M$0x7000000"]
+        options.append += ["memmap=1M$0x7000000", "panic=0"]
         let crash = DemoCrash(directory: directory)
         (options.memoryFile, options.monitor) = (crash.memory, crash.monitor)
         let listing = try await crash.run(Machine(options), deadline: .seconds(machine.timeout))
@@ -142,7 +142,8 @@ private struct DemoCrash: Sendable {
             let crash = Task {
                 try await guest.execute(["sh", "-c", "echo 1 >/sys/module/minidump_client/parameters/crash"])
             }
-            try await monitor.waitUntilStopped()
+            try await guest.waitForPanic()
+            try await monitor.stop()
             try await monitor.dumpMemory(to: oracle)
             try await monitor.quit()
             _ = await crash.result
