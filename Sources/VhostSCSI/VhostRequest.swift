@@ -101,7 +101,9 @@ extension VhostRequest {
 
     /// `struct vhost_scsi_target` for `SET_ENDPOINT` and `CLEAR_ENDPOINT`: 232 bytes, the name NUL-terminated.
     package static func endpoint(_ name: Name, wwpn: String, tpgt: UInt16) -> VhostRequest {
-        let text = Array(wwpn.utf8.prefix(VhostSCSIOptions.maximumNameBytes))
+        // vhost_scsi_make_tport in drivers/vhost/scsi.c looks for "naa." first, and drops the prefix of "fc." alone.
+        let port = wwpn.hasPrefix("fc.") && !wwpn.contains("naa.") ? wwpn.dropFirst(3) : wwpn[...]
+        let text = Array(port.utf8.prefix(VhostSCSIOptions.maximumNameBytes))
         let padding = [UInt8](repeating: 0, count: VhostSCSIOptions.maximumNameBytes + 1 - text.count)
         let version = littleEndian(Int32(0))
         let bytes = version + text + padding + littleEndian(tpgt) + littleEndian(UInt16(0))

@@ -58,6 +58,9 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
                     "ringside target create \(wwpn) --tpgt 255 --lun 16383=ramdisk:1M"
                 )
                 #expect(made.status == 0, "\(made.error)")
+                let probe = try await host.run("ringside vhost probe id=a,wwpn=\(wwpn),tpgt=255")
+                #expect(probe.status == 0, "\(probe.error)")
+                #expect(probe.output.contains("RAMDISK-MCP"))
                 #expect(try await host.run("ringside target delete \(wwpn)").status == 0)
             }
             try await host.expectSuccess("truncate -s 4M /tmp/l; losetup /dev/loop0 /tmp/l")

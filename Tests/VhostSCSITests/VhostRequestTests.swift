@@ -24,6 +24,20 @@ import Testing
         #expect(request.bytes[228..<232] == [2, 1, 0, 0])
     }
 
+    @Test(arguments: [
+        ("fc.2100000000000001", "2100000000000001"), ("naa.5", "naa.5"),
+        ("2100000000000001", "2100000000000001"),
+        ("iqn.2003-01.org.x:t1", "iqn.2003-01.org.x:t1"), ("fc.naa.5", "fc.naa.5"),
+    ])
+    func anFCPortIsNamedWithoutItsPrefix(wwpn: String, port: String) {
+        for name: VhostRequest.Name in [.setEndpoint, .clearEndpoint] {
+            let request = VhostRequest.endpoint(name, wwpn: wwpn, tpgt: 1)
+            #expect(Array(request.bytes[4...].prefix { $0 != 0 }) == Array(port.utf8))
+            #expect(request.bytes.count == 232)
+            #expect(request.detail == "\(wwpn) tpgt 1")
+        }
+    }
+
     @Test func anOverlongNameStaysTerminated() {
         let request = VhostRequest.endpoint(.setEndpoint, wwpn: String(repeating: "x", count: 300), tpgt: 0)
         #expect(request.bytes.count == 232)
