@@ -99,7 +99,7 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
     private static func isYearAndMonth(_ text: Substring) -> Bool {
         let digits = text.split(separator: "-", omittingEmptySubsequences: false)
         guard digits.count == 2, digits[0].count == 4, digits[1].count == 2 else { return false }
-        guard digits.allSatisfy({ $0.allSatisfy { ("0"..."9").contains($0) } }) else { return false }
+        guard digits.allSatisfy({ $0.allSatisfy(isDigit) }) else { return false }
         return Int(digits[1]).map { (1...12).contains($0) } ?? false
     }
 
@@ -110,10 +110,17 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func isNameCharacter(_ character: Character) -> Bool {
-        ("a"..."z").contains(character) || ("0"..."9").contains(character) || ".-:".contains(character)
+        isByte(character, "a"..."z") || isDigit(character) || ".-:".contains(character)
     }
 
     private static func isHexadecimal(_ character: Character) -> Bool {
-        ("a"..."f").contains(character) || ("0"..."9").contains(character)
+        isByte(character, "a"..."f") || isDigit(character)
+    }
+
+    private static func isDigit(_ character: Character) -> Bool { isByte(character, "0"..."9") }
+
+    /// Characters compare by their first scalar, so that a letter with a combining mark lies between two letters.
+    private static func isByte(_ character: Character, _ range: ClosedRange<Character>) -> Bool {
+        character.utf8.count == 1 && range.contains(character)
     }
 }
