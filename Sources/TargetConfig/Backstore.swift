@@ -32,14 +32,17 @@ public struct Backstore: Equatable, Sendable, Encodable {
 
 /// The fields of a storage object's `info` file, which is text for people.
 struct BackstoreInfo {
+    private let text: String
     private let words: [Substring]
 
-    init(_ text: String) { words = text.split { $0 == " " || $0 == "\n" } }
+    init(_ text: String) {
+        self.text = text
+        words = text.split { $0 == " " || $0 == "\n" }
+    }
 
-    /// The words that follow `label`, itself one or two words.
-    private func words(after label: Substring...) -> ArraySlice<Substring>? {
-        let start = words.indices.first { words[$0...].starts(with: label) }
-        return start.map { words[($0 + label.count)...] }
+    /// The words that follow `label`.
+    private func words(after label: Substring) -> ArraySlice<Substring>? {
+        words.firstIndex(of: label).map { words[($0 + 1)...] }
     }
 
     /// `PAGES/PAGE_SIZE: 16*4096` of a ramdisk, `Size: 1048576` of a file.
@@ -55,11 +58,16 @@ struct BackstoreInfo {
 
     /// The path of a file or device, which may have blanks in it.
     var file: String? {
-        let path =
-            words(after: "File:")?.prefix { $0 != "Size:" }
-            ?? words(after: "UDEV", "PATH:")?.prefix { $0 != "readonly:" }
-        guard let path, !path.isEmpty else { return nil }
-        return path.joined(separator: " ")
+        part(from: "File: ", to: "  Size: ") ?? part(from: "UDEV PATH: ", to: "  readonly: ")
+    }
+
+    private func part(from start: String, to end: String) -> String? {
+        guard let opening = text.firstRange(of: start) else { return nil }
+        let rest = text[opening.upperBound...]
+        guard let closing = rest.ranges(of: end).last, closing.lowerBound > rest.startIndex else {
+            return nil
+        }
+        return String(rest[..<closing.lowerBound])
     }
 }
 

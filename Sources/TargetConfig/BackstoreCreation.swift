@@ -24,7 +24,7 @@ extension TargetTree {
         try Self.checkBackstoreName(name)
         try requireTargets()
         var plan = Plan()
-        var placement = BackstorePlacement(try backstores(), hbas: try entries("core").map(\.name))
+        var placement = try BackstorePlacement(in: self)
         try checkMemory(for: [spec])
         _ = try planBackstore(named: name, spec, &placement, into: &plan)
         return plan

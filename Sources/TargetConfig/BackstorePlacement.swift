@@ -7,9 +7,18 @@ import SystemPackage
 struct BackstorePlacement {
     private var present: [Backstore]
     private var hbas: Set<String>
+    /// The names of the backstores that have a file or device, and of those that are to have one.
+    private var users: [BackstoreSource: String]
+    private let tree: TargetTree
 
-    init(_ present: [Backstore], hbas: [String]) {
-        (self.present, self.hbas) = (present, Set(hbas))
+    init(in tree: TargetTree) throws(OperationError) {
+        self.tree = tree
+        present = try tree.backstores()
+        hbas = Set(try tree.entries("core").map(\.name))
+        users = [:]
+        for backstore in present {
+            if let file = backstore.file { users[tree.source(at: FilePath(file))] = backstore.name }
+        }
     }
 
     /// The path of the backstore of that name.
@@ -45,12 +54,20 @@ struct BackstorePlacement {
                 hint: "remove it with: ringside backstore delete \(name)"
             )
         }
-        if let path = spec.path, let other = present.first(where: { $0.file == path.string }) {
-            let cause = "the backstore \(other.name) uses it already"
-            throw OperationError("create", "backstore \(path)", errno: .resourceBusy, cause: cause)
+        if let path = spec.path {
+            let source = tree.source(at: path)
+            if let other = users[source] { throw busy(path, other) }
+            users[source] = name
         }
         var number = 0
         while !hbas.insert("\(spec.plugin)_\(number)").inserted { number += 1 }
         return FilePath("core").appending("\(spec.plugin)_\(number)").appending(name)
+    }
+
+    private func busy(_ path: FilePath, _ other: String) -> OperationError {
+        let isPresent = present.contains { $0.name == other }
+        let cause =
+            isPresent ? "the backstore \(other) uses it already" : "it is given twice, first for \(other)"
+        return OperationError("create", "backstore \(path)", errno: .resourceBusy, cause: cause)
     }
 }

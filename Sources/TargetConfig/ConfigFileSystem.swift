@@ -11,8 +11,20 @@ public struct FileStatus: Equatable, Sendable {
     public var kind: Kind
     /// The size in bytes of a regular file.
     public var size: Int64
+    /// The same for every path that leads to the same file or device.
+    public var identity: Identity
 
-    public init(kind: Kind, size: Int64 = 0) { (self.kind, self.size) = (kind, size) }
+    /// A file's `st_dev` and `st_ino`; a block device's `st_rdev` and 0, which no file has.
+    public struct Identity: Hashable, Sendable {
+        public var device: UInt64
+        public var inode: UInt64
+
+        public init(device: UInt64, inode: UInt64) { (self.device, self.inode) = (device, inode) }
+    }
+
+    public init(kind: Kind, size: Int64 = 0, identity: Identity) {
+        (self.kind, self.size, self.identity) = (kind, size, identity)
+    }
 }
 
 /// The seam between provisioning and the kernel: one system call each, one `Errno` when it fails.

@@ -134,7 +134,12 @@ extension LinuxFileSystem {
         let kinds: [mode_t: FileStatus.Kind] = [
             S_IFDIR: .directory, S_IFREG: .file, S_IFLNK: .link, S_IFBLK: .blockDevice,
         ]
-        return FileStatus(kind: kinds[record.st_mode & S_IFMT] ?? .other, size: Int64(record.st_size))
+        let kind = kinds[record.st_mode & S_IFMT] ?? .other
+        let identity =
+            kind == .blockDevice
+            ? FileStatus.Identity(device: UInt64(record.st_rdev), inode: 0)
+            : FileStatus.Identity(device: UInt64(record.st_dev), inode: UInt64(record.st_ino))
+        return FileStatus(kind: kind, size: Int64(record.st_size), identity: identity)
     }
 
     public func linkTarget(_ path: FilePath) throws(Errno) -> FilePath {

@@ -59,7 +59,7 @@ extension TargetTree {
     private func planBackstores(of request: TargetRequest, into plan: inout Plan) throws(OperationError)
         -> [FilePath]
     {
-        var placement = BackstorePlacement(try backstores(), hbas: try entries("core").map(\.name))
+        var placement = try BackstorePlacement(in: self)
         try checkMemory(for: request.specs)
         var sources: [FilePath] = []
         for lun in request.luns {

@@ -190,6 +190,10 @@ private let misuse: [(String, Int32, String)] = [
     ("target create \(name) --tpgt 2 --lun 0=ramdisk:100G", 1, "ENOMEM: only "),
     ("target create \(name) --tpgt 2 --lun 0=name:none", 1, "there is no such backstore"),
     ("target create \(name) --tpgt 2 --lun 0=file:/tmp/none", 1, "ENOENT: the file does not exist"),
+    (
+        "target create \(name) --tpgt 2 --lun 0=file:/tmp/n,size=1M --lun 1=file:/tmp/./n,size=1M", 1,
+        "EBUSY: it is given twice, first for \(name):2:0"
+    ),
     ("target create \(name) --tpgt 2 --lun 0=block:/dev/null", 1, "ENOTBLK: it is no block device"),
     (
         "target create \(name) --tpgt 2 --lun 0=ramdisk:1M --lun 1=file:/tmp/new,size=1M", 1,

@@ -96,8 +96,11 @@ final class FakeConfigFS: ConfigFileSystem {
     }
     func status(_ path: FilePath) throws(Errno) -> FileStatus {
         try look { s throws(Errno) in
-            guard let node = s[path] else { throw .noSuchFileOrDirectory }
-            return FileStatus(kind: node.kind, size: node.size)
+            var end = path.lexicallyNormalized()
+            if let target = s[end]?.target { end = target }
+            guard let node = s[end] else { throw .noSuchFileOrDirectory }
+            let inode = UInt64(truncatingIfNeeded: end.hashValue)
+            return FileStatus(kind: node.kind, size: node.size, identity: .init(device: 1, inode: inode))
         }
     }
     func linkTarget(_ path: FilePath) throws(Errno) -> FilePath {

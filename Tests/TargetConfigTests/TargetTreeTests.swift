@@ -167,6 +167,45 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
         #expect(fake.changes == changes)
     }
 
+    /// One file has many paths: what would export it twice is refused by any of them.
+    @Test(arguments: ["/tmp/d", "/tmp/./d", "/dev/../tmp/d", "/tmp/link"])
+    func aFileIsInUseByAnyOfItsPaths(_ path: String) throws {
+        let fake = FakeConfigFS()
+        fake.state.withLock { state in
+            state["/tmp/d"] = .init(kind: .file, size: 1 << 20)
+            state["/tmp/link"] = .init(kind: .link, target: "/tmp/d")
+        }
+        if path != "/tmp/d" {
+            let twice = try request("0=file:/tmp/d", "1=file:\(path)")
+            let error = try failure { () throws(OperationError) in try fake.tree.create(twice) }
+            #expect(error.cause == "it is given twice, first for \(name):1:0")
+        }
+        #expect(fake.changes == 0)
+        try fake.tree.createBackstore("first", BackstoreSpec("file:/tmp/d"))
+        let changes = fake.changes
+        let again = try BackstoreSpec("file:\(path)")
+        let error = try failure { () throws(OperationError) in try fake.tree.createBackstore("second", again)
+        }
+        #expect(error.cause == "the backstore first uses it already")
+        #expect(fake.changes == changes)
+    }
+
+    @Test func aFileThatIsYetToBeMadeIsGivenOnce() throws {
+        let fake = FakeConfigFS()
+        let twice = try request("0=file:/tmp/new,size=1M", "1=file:/tmp/./new,size=1M")
+        let error = try failure { () throws(OperationError) in try fake.tree.create(twice) }
+        #expect(error.cause == "it is given twice, first for \(name):1:0")
+        #expect(fake.changes == 0)
+    }
+
+    @Test func aPathWithBlanksIsReadAsItIs() throws {
+        let fake = FakeConfigFS()
+        let spec = try BackstoreSpec("file:/tmp/a  b   Size: c,size=1M")
+        #expect(try fake.tree.createBackstore("first", spec).file == "/tmp/a  b   Size: c")
+        let error = try failure { () throws(OperationError) in try fake.tree.createBackstore("second", spec) }
+        #expect(error.cause == "the backstore first uses it already")
+    }
+
     @Test func anExistingGroupOrAnAliasOfItIsRefused() throws {
         let fake = FakeConfigFS()
         try fake.tree.create(try request())
