@@ -56,16 +56,14 @@ public struct LinuxFileSystem: ConfigFileSystem {
 
     public func createFile(_ path: FilePath, size: Int64) throws(Errno) {
         let options: FileDescriptor.OpenOptions = [.create, .exclusiveCreate, .closeOnExec]
+        let descriptor: FileDescriptor
         do {
-            let descriptor = try FileDescriptor.open(
-                path,
-                .writeOnly,
-                options: options,
-                permissions: .ownerReadWrite
-            )
+            descriptor = try .open(path, .writeOnly, options: options, permissions: .ownerReadWrite)
+        } catch {
+            throw errno(of: error)
+        }
+        do {
             try descriptor.closeAfter { try descriptor.resize(to: size) }
-        } catch .fileExists as Errno {
-            throw .fileExists
         } catch {
             let cause = errno(of: error)
             do throws(Errno) {
