@@ -32,4 +32,18 @@ import Testing
         #expect(outcome(size: -1) == .invalidArgument)
         #expect(try system.statusIfPresent(path) == nil)
     }
+
+    @Test func aFileHasOneIdentity() throws {
+        try system.createFile(path, size: 0)
+        let link = FilePath("\(path)-link")
+        try system.link(link, to: path)
+        let spelt = FilePath("/tmp/../tmp/.").appending(path.lastComponent?.string ?? "")
+        let tree = TargetTree()
+        #expect(Set([path, link, spelt].map { tree.source(at: $0) }).count == 1)
+        #expect(tree.source(at: path) != tree.source(at: "/tmp"))
+        try system.unlink(link)
+        try system.unlink(path)
+        #expect(tree.source(at: path) == tree.source(at: spelt))
+        #expect(tree.source(at: path) != tree.source(at: link))
+    }
 }
