@@ -65,22 +65,10 @@ struct VhostOpenCommand: ParsableCommand {
             try output.print(reports) { reports in reports.map(\.description).joined(separator: "\n\n") }
             _ = signals.wait(seconds: seconds)
         } catch {
-            try stop(started, after: error)
+            let failure = error as? OperationError
+            try started.detach(after: failure ?? OperationError("print", "the devices", cause: "\(error)"))
         }
-        try stop(started, after: nil)
-    }
-
-    /// Stops all devices, the last one first, and throws the first error that there was.
-    private func stop(_ started: [SCSIInitiator], after failure: (any Error)?) throws {
-        var first = failure
-        for initiator in started.reversed() {
-            do {
-                try initiator.detach()
-            } catch {
-                first = first ?? error
-            }
-        }
-        if let first { throw first }
+        try started.detach()
     }
 
     private func printRequests() throws {

@@ -55,19 +55,11 @@ extension SCSIInitiator {
         do {
             result = try body()
         } catch {
-            do { try detach() } catch let second { throw error.followed(by: second) }
+            try [self].detach(after: error)
             throw error
         }
         try detach()
         return result
-    }
-}
-
-extension OperationError {
-    fileprivate func followed(by other: OperationError) -> OperationError {
-        var error = self
-        error.cause += "; and stopping failed: \(other)"
-        return error
     }
 }
 
