@@ -45,7 +45,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
             #expect(try await host.run("ringside target delete \(name)").status == 0)
             #expect(try await host.tree() == empty)
             #expect(
-                try await host.run("test -f /tmp/disk.img; ringside module unload vhost_scsi").status == 0
+                try await host.run("test -f /tmp/disk.img && ringside module unload vhost_scsi").status == 0
             )
         }
     }
@@ -129,7 +129,8 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test func absenceOfConfigfsOrRightsIsExplained() async throws {
-        try await VirtualHost.boot(modules: ["vhost_scsi"], programs: ["/usr/bin/setpriv"]) { host in
+        let log = try await VirtualHost.boot(modules: ["vhost_scsi"], programs: ["/usr/bin/setpriv"]) {
+            host in
             let none = try await host.run("ringside target list")
             #expect(none.error.contains("ENOENT: configfs is not mounted there\nmount it with: "))
             try await host.expectSuccess("modprobe configfs")
@@ -148,6 +149,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
             #expect(rights.error.contains("EACCES: only root may change targets"), "\(rights.error)")
             #expect(try await host.run("\(someone) target list").status == 0)
         }
+        #expect(log.trouble.map(\.text) == [])
     }
 
     @Test func twoOfThemDoNotInterleave() async throws {
@@ -163,6 +165,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
             let wwpns = (0..<6).map { "naa.5001405c0ffee10\($0)" }.joined(separator: " ")
             try await host.expectSuccess(
                 """
+                set -e
                 for w in \(wwpns); do ringside target create $w --lun 0=ramdisk:1M & done; wait
                 test $(ringside target list | wc -l) = 7
                 for w in \(wwpns); do ringside target delete $w & done; wait

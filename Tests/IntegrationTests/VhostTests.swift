@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
+import TestVM
 import Testing
 
 private let wwpn = "naa.5001405c0ffee001"
@@ -9,7 +10,7 @@ private let options = "id=vhost-scsi0,wwpn=\(wwpn),tpgt=1"
 @Suite(.needsTestVM, .serialized) struct VhostTests {
     /// Boots a machine with a target of LUN 0 (16 MiB) and LUN 300 (4 MiB that keep nothing), and takes it down.
     private func withTarget(_ body: @Sendable @escaping (VirtualHost) async throws -> Void) async throws {
-        try await VirtualHost.boot(modules: ["vhost_scsi"]) { host in
+        let log = try await VirtualHost.boot(modules: ["vhost_scsi"]) { host in
             let luns = "--lun 0=ramdisk:16M --lun 300=ramdisk:4M,nullio"
             let setUp = try await host.run(
                 """
@@ -27,6 +28,7 @@ private let options = "id=vhost-scsi0,wwpn=\(wwpn),tpgt=1"
             )
             #expect(takeDown.status == 0, "\(takeDown.error)")
         }
+        #expect(log.trouble.map(\.text) == [])
     }
 
     @Test func opensAndStops() async throws {
