@@ -110,6 +110,7 @@ public struct ThroughputResult: Sendable {
     public var meanMicroseconds: Double { latencies.mean / 1e3 }
 
     /// The latency in microseconds that `percent` of all requests do not exceed; 0 gives the least, 100 the most.
+    /// A request of more than a minute counts as one of a minute.
     public func microseconds(percentile percent: Double) -> Double {
         let value = percent == 0 ? latencies.min : latencies.valueAtPercentile(percent)
         return Double(value) / 1e3
@@ -117,8 +118,10 @@ public struct ThroughputResult: Sendable {
 }
 
 /// The requests of a job.
-private struct ThroughputLoad: BlockWorkload {
+struct ThroughputLoad: BlockWorkload {
     var latencies: Histogram<UInt32>
+    /// A minute, in nanoseconds; the timeout may be longer, and what takes longer counts as a minute.
+    static let longest: UInt64 = 60_000_000_000
     private let isWrite: Bool
     private let isRandom: Bool
     private let blocks: UInt32
@@ -138,8 +141,8 @@ private struct ThroughputLoad: BlockWorkload {
         case .seconds(let seconds): (end, left) = (start + UInt64(seconds * 1e9), .max)
         case .requests(let count): (end, left) = (.max, count)
         }
-        // Up to a minute, which is past the timeout, with 3 digits; of fixed size, so that recording never allocates.
-        latencies = Histogram(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+        // With 3 digits; of fixed size, so that recording never allocates.
+        latencies = Histogram(highestTrackableValue: Self.longest, numberOfSignificantValueDigits: .three)
     }
 
     mutating func next(now: UInt64) -> BlockRequest? {
@@ -156,7 +159,7 @@ private struct ThroughputLoad: BlockWorkload {
     }
 
     mutating func complete(_ request: BlockRequest, _ words: Span<UInt64>, nanoseconds: UInt64) {
-        latencies.record(nanoseconds)
+        latencies.record(min(nanoseconds, Self.longest))
     }
 }
 

@@ -169,6 +169,26 @@ private func withTarget(
         }
     }
 
+    @Test func aRequestSlowerThanTheRangeIsCounted() {
+        let job = ThroughputJob(.read, blockSize: 512, limit: .requests(2))
+        var load = ThroughputLoad(job, SCSICapacity(blocks: 8, blockSize: 512), start: 0)
+        let request = BlockRequest(address: 0, blocks: 1, isWrite: false)
+        let words: [UInt64] = []
+        for nanoseconds: UInt64 in [1000, 3_600_000_000_000] {
+            load.complete(request, words.span, nanoseconds: nanoseconds)
+        }
+        let result = ThroughputResult(
+            depth: 1,
+            blockSize: 512,
+            seconds: 1,
+            latencies: load.latencies,
+            traffic: .init(kicks: 2, interrupts: 2)
+        )
+        #expect(result.requests == 2)
+        #expect(result.microseconds(percentile: 0) <= 1)
+        #expect((59e6...61e6).contains(result.microseconds(percentile: 100)))
+    }
+
     @Test func endsAfterItsTime() throws {
         try withTarget(depth: 4, transferBytes: 4096) { initiator in
             let result = try ThroughputJob(.read, blockSize: 4096, limit: .seconds(0.1)).run(
