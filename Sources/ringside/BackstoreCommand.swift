@@ -55,7 +55,12 @@ struct BackstoreCreate: ParsableCommand {
 struct BackstoreDelete: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Remove a backstore that no LUN exports. A file behind it stays."
+        abstract: "Remove a backstore that no LUN exports. A file behind it stays.",
+        discussion: """
+            Examples:
+              ringside backstore delete disk1
+              ringside backstore delete disk1 --dry-run
+            """
     )
 
     @Argument(help: "The backstore.", completion: .custom(BackstoreList.completions))
@@ -75,7 +80,12 @@ struct BackstoreDelete: ParsableCommand {
 struct BackstoreList: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the backstores with what they are made of and what exports them."
+        abstract: "List the backstores with what they are made of and what exports them.",
+        discussion: """
+            Examples:
+              ringside backstore list
+              ringside backstore list --json
+            """
     )
 
     @OptionGroup var target: TargetOptions

@@ -6,7 +6,12 @@ import TargetConfig
 struct TargetList: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List the vhost-scsi targets, one line for each portal group."
+        abstract: "List the vhost-scsi targets, one line for each portal group.",
+        discussion: """
+            Examples:
+              ringside target list
+              ringside target list --json
+            """
     )
 
     @OptionGroup var target: TargetOptions
@@ -36,7 +41,13 @@ struct TargetList: ParsableCommand {
 struct TargetShow: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show one target, or all of them, as a tree with nexus, LUNs and backstores."
+        abstract: "Show one target, or all of them, as a tree with nexus, LUNs and backstores.",
+        discussion: """
+            Examples:
+              ringside target show
+              ringside target show naa.5001405c0ffee001
+              ringside target show --json
+            """
     )
 
     @Argument(help: "The target port; all of them by default.", completion: .custom(TargetList.completions))

@@ -23,6 +23,15 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
         }
     }
 
+    @Test(arguments: [
+        "backstore create", "backstore delete", "backstore list", "target create", "target delete",
+        "target list", "target show",
+    ])
+    func everyCommandHasExamples(_ command: String) async throws {
+        let help = try await Host.shell("'\(Host.ringside)' \(command) --help").output
+        #expect(help.contains("Examples:\n  ringside \(command)"))
+    }
+
     @Test func makesShowsAndRemovesATarget() async throws {
         try await boot { host in
             let empty = try await host.tree()
