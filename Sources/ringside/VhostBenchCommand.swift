@@ -11,12 +11,14 @@ struct VhostBenchCommand: ParsableCommand {
         abstract: "Measure a LUN: IOPS, MB/s, latency percentiles, kicks and interrupts.",
         discussion: """
             One run for each queue depth. Latencies are from handing a request over to seeing it back, in microseconds.
-            A run that writes destroys what is on the LUN, and wants --write to be said.
+            A run that writes destroys what is on the LUN, and wants --write to be said;
+            with --dry-run it says which LUN it would run on, and neither reads nor writes there.
 
             EXAMPLES
               ringside vhost bench id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost bench --rw randread --bs 4k --iodepth 1,32 --runtime 2 id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --rw write --write --bs 128k --count 1000 --json id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --rw write --dry-run id=a,wwpn=naa.5001405000001,tpgt=1
             """
     )
 
@@ -43,6 +45,9 @@ struct VhostBenchCommand: ParsableCommand {
     @Flag(help: "Let a run that writes overwrite the LUN.")
     var write = false
 
+    @Flag(help: "Say what the runs would overwrite, and run nothing.")
+    var dryRun = false
+
     @OptionGroup var output: OutputOptions
 
     private static func depths(_ text: String) throws -> [Int] {
@@ -64,12 +69,13 @@ struct VhostBenchCommand: ParsableCommand {
         if let runtime, !(runtime > 0 && runtime <= 86400) {
             throw ValidationError("--runtime is above 0, and a day at most.")
         }
-        guard write || [.read, .randomRead].contains(rw) else {
+        guard write || dryRun || [.read, .randomRead].contains(rw) else {
             throw ValidationError("--rw \(rw.rawValue) overwrites the LUN: say --write to do it.")
         }
     }
 
     func run() throws {
+        if dryRun { return try printPlan() }
         let limit = count.map(ThroughputJob.Limit.requests) ?? .seconds(runtime ?? 1)
         let job = ThroughputJob(rw, blockSize: Int(bs.bytes), limit: limit)
         let opened = try device.open()
@@ -84,6 +90,34 @@ struct VhostBenchCommand: ParsableCommand {
         let report = BenchReport(lun: Int(lun), rw: rw.rawValue, bs: Int(bs.bytes), runs: runs)
         try output.print(report) { $0.description }
     }
+}
+
+extension VhostBenchCommand {
+    private func printPlan() throws {
+        let initiator = try device.start(depth: 1, transferBytes: Int(bs.bytes))
+        let size = try initiator.finishing { () throws(OperationError) in try initiator.readCapacity(lun: lun)
+        }
+        let isWrite = ![.read, .randomRead].contains(rw)
+        let plan = BenchPlan(
+            wwpn: device.options.wwpn,
+            lun: Int(lun),
+            rw: rw.rawValue,
+            lunBytes: size.byteCount,
+            wouldOverwrite: isWrite
+        )
+        try output.print(plan) { plan in
+            let place = "the \(plan.lunBytes) bytes of LUN \(plan.lun) of \(plan.wwpn)"
+            return plan.wouldOverwrite ? "would overwrite any of \(place)" : "would read any of \(place)"
+        }
+    }
+}
+
+private struct BenchPlan: Encodable {
+    let wwpn: String
+    let lun: Int
+    let rw: String
+    let lunBytes: UInt64
+    let wouldOverwrite: Bool
 }
 
 private struct BenchReport: Encodable {

@@ -124,6 +124,16 @@ private let options = "id=vhost-scsi0,wwpn=\(wwpn),tpgt=1"
         }
     }
 
+    @Test func aDryBenchWritesNothing() async throws {
+        try await withTarget { host in
+            let dry = try await host.run("ringside vhost bench --dry-run --rw write \(options)")
+            #expect(dry.output == "would overwrite any of the 16777216 bytes of LUN 0 of \(wwpn)\n")
+            #expect(dry.status == 0, "\(dry.error)")
+            let unsaid = try await host.run("ringside vhost bench --rw write \(options)")
+            #expect(unsaid.status == 2)
+        }
+    }
+
     @Test func measuresAtEachDepth() async throws {
         try await withTarget { host in
             for rw in ["randread", "read", "randwrite --write", "write --write"] {
