@@ -48,7 +48,9 @@ import Testing
         let initiators = try start()
         for system in systems { system.failures = [.clearEndpoint: .invalidArgument] }
         let error = #expect(throws: OperationError.self) { try initiators.detach() }
-        #expect(error?.cause.hasPrefix("the endpoint that is set is not naa.1; and stopping failed: ") == true)
+        #expect(
+            error?.cause.hasPrefix("the endpoint that is set is not naa.1; and stopping failed: ") == true
+        )
         #expect(error?.cause.hasSuffix("EINVAL: the endpoint that is set is not naa.0") == true)
     }
 }
