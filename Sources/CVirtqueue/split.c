@@ -216,6 +216,17 @@ int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 	return count ? 0 : -EAGAIN;
 }
 
+int vq_device_take(struct vq_device *dev, __u16 head,
+		   struct vq_segment *segments, __u32 capacity,
+		   struct vq_chain *chain)
+{
+	if (dev->packed)
+		return -EOPNOTSUPP;
+	chain->segments = segments;
+	chain->head = head;
+	return split_take_other(dev, segments, segments + capacity, chain);
+}
+
 void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 			  __u32 count)
 {

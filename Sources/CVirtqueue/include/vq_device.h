@@ -158,6 +158,23 @@ int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 			__u32 *count);
 
 /**
+ * vq_device_take() - take a chain by its head
+ * @dev: the device side of a split ring
+ * @head: head of the chain
+ * @segments: storage for the chain's segments
+ * @capacity: how many there is room for
+ * @chain: the chain, pointing into @segments
+ *
+ * For a chain that an earlier device side took from the available ring and
+ * did not return; the available ring stays as it is.
+ *
+ * Return: 0; the errors of vq_device_pop(); -EOPNOTSUPP for a packed ring.
+ */
+int vq_device_take(struct vq_device *dev, __u16 head,
+		   struct vq_segment *segments, __u32 capacity,
+		   struct vq_chain *chain);
+
+/**
  * vq_device_push() - return a chain
  * @dev: the device side
  * @head: head of the chain
