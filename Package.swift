@@ -56,6 +56,7 @@ let package = Package(
             cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
         ),
         .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
+        .target(name: "CRingBench", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
         .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: settings),
