@@ -7,8 +7,10 @@
 #ifndef RINGSIDE_CLINUX_H
 #define RINGSIDE_CLINUX_H
 
+#include <linux/falloc.h>
 #include <linux/kvm.h>
 #include <linux/magic.h>
+#include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/vhost.h>
 #include <linux/virtio_ring.h>
@@ -75,6 +77,17 @@ int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
 ssize_t copy_file_range(int from, long *from_offset, int to, long *to_offset,
 			size_t length, unsigned int flags);
+int memfd_create(const char *name, unsigned int flags);
+int fallocate(int fd, int mode, long offset, long length);
 const char *strerrorname_np(int error);
+
+/*
+ * Constants from <linux/fcntl.h> and <linux/fs.h>, which do not go together
+ * with the C library's headers.
+ */
+static const int ringside_add_seals = 1033;
+static const int ringside_seal_seal_shrink_grow = 0x1 | 0x2 | 0x4;
+static const int ringside_seek_data = 3;
+static const int ringside_seek_hole = 4;
 
 #endif
