@@ -92,6 +92,7 @@ let package = Package(
             exclude: ["DIFFERENCES.md"],
             swiftSettings: settings
         ),
+        .target(name: "SCSITarget", dependencies: ["LinuxSystem", system], swiftSettings: settings),
         .target(
             name: "TestVM",
             dependencies: ["CLinux", "GuestProtocol", "KernelModule", "LinuxSystem", subprocess, system],

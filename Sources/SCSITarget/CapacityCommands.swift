@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+/// READ CAPACITY: how many blocks of what size.
+enum CapacityCommands {
+    static let rows = [
+        CommandRow(
+            0x25,
+            "READ CAPACITY(10)",
+            usage: [0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x01, 0x04],
+            .withReserve,
+            needsMedium: true,
+            body: ten
+        ),
+        CommandRow(
+            0x9e,
+            "READ CAPACITY(16)",
+            action: 0x10,
+            usage: [0x1f] + [UInt8](repeating: 0xff, count: 12) + [0x01, 0x04],
+            .withReserve,
+            needsMedium: true,
+            body: sixteen
+        ),
+    ]
+
+    @Sendable
+    private static func ten(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        // Without PMI the address means nothing.
+        if !command.block.bit(0, of: 8) && command.block.address != 0 { throw .check(.invalidField(byte: 2)) }
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: UInt32(clamping: command.settings.blockCount - 1))
+        bytes.append(bigEndian: UInt32(command.blockSize))
+        return .answer(bytes, allocation: bytes.count, into: &dataIn)
+    }
+
+    @Sendable
+    private static func sixteen(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        if !command.block.bit(0, of: 14) && command.block.address != 0 {
+            throw .check(.invalidField(byte: 2))
+        }
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: command.settings.blockCount - 1)
+        bytes.append(bigEndian: UInt32(command.blockSize))
+        // A physical block is of 4 KiB; LBPME and LBPRZ.
+        bytes += [0x00, command.blockSize == 512 ? 3 : 0]
+        bytes += [CommandRow.Presence.withUnmap.holds(on: command.unit) ? 0xc0 : 0, 0x00]
+        bytes += [UInt8](repeating: 0, count: 32 - bytes.count)
+        return .answer(bytes, allocation: command.block.length(at: 10, bytes: 4), into: &dataIn)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+import SystemPackage
+
+/// A command on its way through a logical unit.
+struct Command {
+    let unit: LogicalUnit
+    let block: CommandBlock
+    let nexus: Nexus
+    /// What the unit's state was when the command was admitted.
+    let settings: UnitSettings
+    /// The numbers of the units that REPORT LUNS has to tell, in order.
+    let luns: [UInt16]
+
+    /// The unit's block size in bytes.
+    var blockSize: Int { unit.store.blockSize }
+}
+
+extension Command {
+    /// Stops a command whose standing towards reservations depends on its fields.
+    func refuseConflict(_ conflict: CommandRow.Conflict) throws(Refusal) {
+        if unit.change({ $0.refuses(conflict, from: nexus) }) { throw .reservationConflict }
+    }
+
+    /// Makes written data safe.
+    func flush() throws(Refusal) {
+        do throws(Errno) {
+            try unit.store.flush()
+        } catch {
+            throw .check(Sense(writing: error))
+        }
+    }
+}
+
+/// Why a command is not carried out.
+enum Refusal: Error {
+    case check(Sense)
+    case reservationConflict
+    case busy
+}
+
+/// How much a command moves, in bytes.
+struct Transfer {
+    /// What it had to move.
+    var wanted = 0
+    /// What was written to the room for data to the initiator.
+    var dataIn = 0
+    /// What was taken of the initiator's data.
+    var dataOut = 0
+    var status = SCSIStatus.good
+
+    static var nothing: Transfer { Transfer() }
+
+    /// A short answer of which the initiator takes no more than its ALLOCATION LENGTH.
+    static func answer(
+        _ bytes: [UInt8],
+        allocation: Int,
+        into dataIn: inout MutableSpan<UInt8>
+    ) -> Transfer {
+        let answer = bytes.count > allocation ? Array(bytes[..<allocation]) : bytes
+        return Transfer(wanted: answer.count, dataIn: dataIn.fill(from: answer))
+    }
+}
+
+/// What carries out a command: it may read the initiator's data and fill the room for data to the initiator.
+typealias CommandBody =
+    @Sendable (Command, Span<UInt8>, inout MutableSpan<UInt8>) throws(Refusal) -> Transfer

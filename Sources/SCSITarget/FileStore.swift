@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import Synchronization
+public import SystemPackage
+
+/// Blocks in a file or on a block device, read and written where they are asked for.
+public final class FileStore: BlockStore {
+    public let path: FilePath
+    public let blockSize: Int
+    public let isReadOnly: Bool
+    public let canUnmap: Bool
+    public let unmapGranularity: Int
+    public let hasWriteCache = true
+    private let owner: OwnedDescriptor
+    private let size: Atomic<UInt64>
+    private let zeroing = Zeroing()
+
+    /// The open file, for a caller that reads and writes past the store; valid while the store lives.
+    public var descriptor: FileDescriptor { owner.descriptor }
+    public var byteCount: UInt64 { size.load(ordering: .relaxed) }
+
+    /// Opens what is there; bytes behind the last whole block are left alone.
+    ///
+    /// - Throws: what `open` and `lseek` do, and `EINVAL` where the block size is neither 512 nor 4096 or there is not
+    ///   one whole block.
+    public init(_ path: FilePath, blockSize: Int = 512, isReadOnly: Bool = false) throws(Errno) {
+        self.path = path
+        self.blockSize = blockSize
+        self.isReadOnly = isReadOnly
+        owner = try OwnedDescriptor(opening: path, isReadOnly ? .readOnly : .readWrite)
+        let bytes = try owner.descriptor.wholeBlocks(of: blockSize)
+        guard BlockSize.divides(bytes, blockSize) else { throw .invalidArgument }
+        size = Atomic(bytes)
+        let granularity = try owner.descriptor.holeGranularity(size: bytes)
+        canUnmap = !isReadOnly && granularity != nil
+        unmapGranularity = max(granularity ?? blockSize, blockSize)
+    }
+
+    /// Looks up the size again, after somebody has changed it; ``LogicalUnit/noteCapacityChange()`` comes next.
+    public func refreshSize() throws(Errno) {
+        size.store(try descriptor.wholeBlocks(of: blockSize), ordering: .relaxed)
+    }
+
+    public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(Errno) {
+        try descriptor.readFully(at: offset, into: &bytes)
+    }
+
+    public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(Errno) {
+        try descriptor.writeFully(bytes, at: offset)
+    }
+
+    public func flush() throws(Errno) { try descriptor.syncData() }
+
+    public func zero(_ range: Range<UInt64>, mayUnmap: Bool) throws(Errno) {
+        if range.isEmpty { return }
+        if mayUnmap && canUnmap { return try descriptor.punchHole(range) }
+        try zeroing.zero(range, of: descriptor)
+    }
+
+    public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {
+        try descriptor.extent(at: offset, size: byteCount)
+    }
+}
+
+/// Zeroing without giving space back: by the file system where it can, else by writing.
+private struct Zeroing: ~Copyable {
+    private let isRefused = Atomic(false)
+
+    func zero(_ range: Range<UInt64>, of file: FileDescriptor) throws(Errno) {
+        if !isRefused.load(ordering: .relaxed) {
+            do throws(Errno) {
+                return try file.zeroRange(range)
+            } catch {
+                // EINVAL is the answer of block devices that have no such command.
+                guard error == .notSupported || error == .invalidArgument else { throw error }
+                isRefused.store(true, ordering: .relaxed)
+            }
+        }
+        let zeroes = [UInt8](repeating: 0, count: Int(min(UInt64(1 << 20), UInt64(range.count))))
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeroes.count) {
+            let count = Int(min(UInt64(zeroes.count), range.upperBound - offset))
+            try file.writeFully(zeroes.span.extracting(first: count), at: offset)
+        }
+    }
+}
+
+extension FileDescriptor {
+    /// The size of the whole blocks that a file or a block device has.
+    fileprivate func wholeBlocks(of blockSize: Int) throws(Errno) -> UInt64 {
+        let end = try Errno.narrow { try seek(offset: 0, from: .end) }
+        guard blockSize > 0 else { throw .invalidArgument }
+        return UInt64(end) / UInt64(blockSize) * UInt64(blockSize)
+    }
+
+    /// How many bytes are deallocated at a time; nil where the file system or the device cannot.
+    ///
+    /// A hole is tried where the file has none of its bytes, behind its end; block devices refuse that.
+    fileprivate func holeGranularity(size: UInt64) throws(Errno) -> Int? {
+        do throws(Errno) {
+            let start = (size + 0xffff) & ~0xffff
+            try punchHole(start..<start + 4096)
+            return 4096
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+
+/// INQUIRY: what the unit is. The pages of vital product data are in `VitalProductData`.
+enum InquiryCommand {
+    static let opcode: UInt8 = 0x12
+
+    static let rows = [
+        CommandRow(
+            opcode,
+            "INQUIRY",
+            usage: [0x01, 0xff, 0xff, 0xff, 0x04],
+            .never,
+            passesAttention: true,
+            body: run
+        )
+    ]
+
+    @Sendable
+    private static func run(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        let page = command.block[2]
+        if command.block.bit(1, of: 1) { throw .check(.invalidField(byte: 1, bit: 1)) }
+        let bytes: [UInt8]
+        if command.block.bit(0, of: 1) {
+            guard let body = VitalProductData.page(page, of: command.unit) else {
+                throw .check(.invalidField(byte: 2))
+            }
+            bytes = body
+        } else {
+            guard page == 0 else { throw .check(.invalidField(byte: 2)) }
+            bytes = standardData(command.unit.identity)
+        }
+        return .answer(bytes, allocation: command.block.length(at: 3, bytes: 2), into: &dataIn)
+    }
+
+    /// The standard INQUIRY data: 96 bytes.
+    private static func standardData(_ identity: UnitIdentity) -> [UInt8] {
+        // A disk, SPC-4, LUNs of several levels, implicit target port groups, command queueing.
+        var bytes: [UInt8] = [0x00, 0x00, 0x06, 0x12, 96 - 5, 0x10, 0x00, 0x02]
+        bytes.append(identity.vendor, width: 8)
+        bytes.append(identity.product, width: 16)
+        bytes.append(identity.revision, width: 4)
+        bytes += [UInt8](repeating: 0, count: 58 - bytes.count)
+        // SAM-5, SPC-4 and SBC-3, no version claimed.
+        for descriptor: UInt16 in [0x00a0, 0x0460, 0x04c0] { bytes.append(bigEndian: descriptor) }
+        return bytes + [UInt8](repeating: 0, count: 96 - bytes.count)
+    }
+}

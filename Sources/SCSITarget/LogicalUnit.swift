@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+import Synchronization
+
+/// A direct access block device, as SPC-4 and SBC-3 describe it: the commands, on a store.
+///
+/// Any number of threads may call it. Commands run at the same time on different threads; the order of two that overlap
+/// is not defined, but for COMPARE AND WRITE and ORWRITE, which exclude each other.
+public final class LogicalUnit: Sendable {
+    /// The most that one command transfers, in bytes; the block limits VPD page reports it.
+    public static let maximumTransfer = 16 << 20
+
+    let store: any BlockStore
+    let identity: UnitIdentity
+    private let state: Mutex<UnitState>
+    private let observers = Mutex<[@Sendable (UnitGate) -> Void]>([])
+    /// Held while blocks are read, changed and written back.
+    let modification = Mutex<Void>(())
+
+    public init(store: any BlockStore, identity: UnitIdentity) {
+        self.store = store
+        self.identity = identity
+        let settings = UnitSettings(
+            blockCount: store.byteCount / UInt64(store.blockSize),
+            writeCache: store.hasWriteCache
+        )
+        state = Mutex(UnitState(settings: settings))
+    }
+
+    /// Carries out one command.
+    ///
+    /// - Parameters:
+    ///   - cdb: the command descriptor block, up to 32 bytes; missing ones are taken as zero.
+    ///   - nexus: where it comes from. One that the unit does not know yet gets POWER ON first.
+    ///   - dataOut: all data that the initiator sent.
+    ///   - dataIn: the room for data to the initiator, no more than it provided for; only the first
+    ///     ``CommandOutcome/dataInCount`` bytes of it are meant for the initiator.
+    public func execute(
+        _ cdb: Span<UInt8>,
+        from nexus: Nexus,
+        dataOut: Span<UInt8>,
+        dataIn: inout MutableSpan<UInt8>
+    ) -> CommandOutcome {
+        execute(CommandBlock(cdb), from: nexus, luns: [0], dataOut: dataOut, dataIn: &dataIn)
+    }
+
+    func execute(
+        _ block: CommandBlock,
+        from nexus: Nexus,
+        luns: [UInt16],
+        dataOut: Span<UInt8>,
+        dataIn: inout MutableSpan<UInt8>
+    ) -> CommandOutcome {
+        do throws(Refusal) {
+            let (row, settings) = try admit(block, from: nexus)
+            let command = Command(unit: self, block: block, nexus: nexus, settings: settings, luns: luns)
+            let transfer = try row.body(command, dataOut, &dataIn)
+            return CommandOutcome(
+                status: transfer.status,
+                dataInCount: transfer.dataIn,
+                dataOutCount: transfer.dataOut,
+                wanted: transfer.wanted
+            )
+        } catch {
+            return outcome(of: error)
+        }
+    }
+
+    /// Finds the command and whether it may be carried out now.
+    private func admit(_ block: CommandBlock, from nexus: Nexus) throws(Refusal) -> (CommandRow, UnitSettings)
+    {
+        let row = Result { () throws(Refusal) in try CommandTable.row(for: block, on: self) }
+        let settings = try change { (state) throws(Refusal) in
+            state.meet(nexus)
+            let passes = if case .success(let row) = row { row.passesAttention } else { false }
+            if !passes, let attention = state.takeAttention(of: nexus) { throw .check(attention) }
+            if case .success(let row) = row, state.refuses(row.conflict, from: nexus) {
+                throw .reservationConflict
+            }
+            return state.settings
+        }
+        let found = try row.get()
+        if block.control & 0x04 != 0 { throw .check(.invalidField(byte: found.usage.count - 1, bit: 2)) }
+        if found.needsMedium && !settings.isStarted { throw .check(.notReadyStopped) }
+        return (found, settings)
+    }
+
+    private func outcome(of refusal: Refusal) -> CommandOutcome {
+        switch refusal {
+        case .check(let sense):
+            let descriptors = state.withLock { $0.settings.descriptorSense }
+            return CommandOutcome(status: .checkCondition, sense: sense.encoded(descriptors: descriptors))
+        case .reservationConflict: return CommandOutcome(status: .reservationConflict)
+        case .busy: return CommandOutcome(status: .busy)
+        }
+    }
+
+    /// Reads or changes the state; the observers hear of a change of the gate before anybody else can see it.
+    func change<Value: Sendable, Failure: Error>(
+        _ body: (inout UnitState) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try state.withLock { (state) throws(Failure) in
+            let before = state.gate(of: store)
+            defer {
+                let after = state.gate(of: store)
+                if after != before { tell(after) }
+            }
+            return try body(&state)
+        }
+    }
+
+    private func tell(_ gate: UnitGate) {
+        observers.withLock { for observer in $0 { observer(gate) } }
+    }
+}
+
+extension LogicalUnit {
+    /// Calls `observer` with the gate as it is now, and on every change before the command that makes it returns.
+    ///
+    /// The observer must be short and must not call the unit: it stores what it is told where the caller's own path for
+    /// READ and WRITE reads it.
+    public func observeGate(_ observer: @escaping @Sendable (UnitGate) -> Void) {
+        state.withLock { state in
+            observers.withLock { $0.append(observer) }
+            observer(state.gate(of: store))
+        }
+    }
+
+    /// Makes an initiator known, which is told POWER ON with its next command: before its commands go past the unit.
+    public func connect(_ nexus: Nexus) {
+        change { $0.meet(nexus) }
+    }
+
+    /// Forgets an initiator that is gone: its unit attentions, and what it holds by RESERVE. Its persistent
+    /// reservations stay.
+    public func disconnect(_ nexus: Nexus) {
+        change { state in
+            state.attentions[nexus] = nil
+            if state.legacyHolder == nexus { state.legacyHolder = nil }
+        }
+    }
+
+    /// LOGICAL UNIT RESET: drops what is held by RESERVE, sets the mode pages to their defaults, starts the unit and
+    /// tells every initiator. The caller has ended the commands that were on their way.
+    public func reset() {
+        change { state in
+            state.legacyHolder = nil
+            state.settings = UnitSettings(
+                blockCount: state.settings.blockCount,
+                writeCache: store.hasWriteCache
+            )
+            state.announce(.deviceReset)
+        }
+    }
+
+    /// Takes over the store's size; where it is another than before, every initiator is told.
+    public func noteCapacityChange() {
+        let blocks = store.byteCount / UInt64(store.blockSize)
+        change { state in
+            if state.settings.blockCount == blocks { return }
+            state.settings.blockCount = blocks
+            state.announce(.capacityChanged)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+/// What initiators can set, and the size, as a command finds them.
+struct UnitSettings: Equatable, Sendable {
+    var blockCount: UInt64
+    /// WCE of the caching mode page: written data may wait for a SYNCHRONIZE CACHE.
+    var writeCache: Bool
+    /// SWP of the control mode page.
+    var softwareWriteProtect = false
+    /// D_SENSE of the control mode page.
+    var descriptorSense = false
+    /// False after START STOP UNIT with START 0.
+    var isStarted = true
+}
+
+/// All that a logical unit remembers between commands.
+struct UnitState {
+    var settings: UnitSettings
+    /// The unit attentions that each initiator has yet to be told, oldest first; an entry for each that is known.
+    var attentions: [Nexus: [Sense]] = [:]
+    /// The initiator that holds the unit by RESERVE.
+    var legacyHolder: Nexus?
+
+    /// Adds an initiator that is not known yet, which is told of the power on.
+    mutating func meet(_ nexus: Nexus) {
+        if attentions[nexus] == nil { attentions[nexus] = [.powerOn] }
+    }
+
+    /// Establishes a unit attention for every initiator but one.
+    mutating func announce(_ sense: Sense, except nexus: Nexus? = nil) {
+        for other in attentions.keys where other != nexus { announce(sense, to: other) }
+    }
+
+    /// Establishes a unit attention for one initiator that is known.
+    mutating func announce(_ sense: Sense, to nexus: Nexus) {
+        guard let pending = attentions[nexus], !pending.contains(sense) else { return }
+        attentions[nexus] = pending + [sense]
+    }
+
+    /// Takes the oldest unit attention of an initiator, which is told it now.
+    mutating func takeAttention(of nexus: Nexus) -> Sense? {
+        guard let first = attentions[nexus]?.first else { return nil }
+        attentions[nexus]?.removeFirst()
+        return first
+    }
+
+    /// Forgets a unit attention that an initiator has learnt about in another way.
+    mutating func drop(_ sense: Sense, of nexus: Nexus) {
+        attentions[nexus]?.removeAll { $0 == sense }
+    }
+
+    /// What the caller's own path for READ and WRITE may do.
+    func gate(of store: any BlockStore) -> UnitGate {
+        let isOpen = settings.isStarted && legacyHolder == nil && attentions.values.allSatisfy(\.isEmpty)
+        return UnitGate(
+            isOpen: isOpen,
+            isWritable: isOpen && !store.isReadOnly && !settings.softwareWriteProtect,
+            flushesWrites: store.hasWriteCache && !settings.writeCache,
+            blockCount: settings.blockCount
+        )
+    }
+}
+
+extension UnitState {
+    /// Whether another initiator's reservation stops a command.
+    func refuses(_ conflict: CommandRow.Conflict, from nexus: Nexus) -> Bool {
+        if conflict == .never { return false }
+        return legacyHolder != nil && legacyHolder != nexus
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+
+/// The pages of vital product data, from SPC-4 and SBC-3.
+enum VitalProductData {
+    private static let pages: [(code: UInt8, body: @Sendable (LogicalUnit) -> [UInt8])] = [
+        (0x00, { _ in pages.map(\.code) }),
+        (0x80, { serial(of: $0.identity) }),
+        (0x83, { designators(of: $0.identity) }),
+        (0x86, extendedInquiry),
+        (0xb0, blockLimits),
+        (0xb1, { _ in characteristics }),
+        (0xb2, provisioning),
+    ]
+
+    /// A page with its header; nil where the unit has no such page.
+    static func page(_ code: UInt8, of unit: LogicalUnit) -> [UInt8]? {
+        guard let page = pages.first(where: { $0.code == code }) else { return nil }
+        let body = page.body(unit)
+        var bytes: [UInt8] = [0x00, code]
+        bytes.append(bigEndian: UInt16(body.count))
+        return bytes + body
+    }
+
+    private static func serial(of identity: UnitIdentity) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(identity.serial, width: min(identity.serial.utf8.count, 36))
+        return bytes
+    }
+
+    private static func extendedInquiry(_ unit: LogicalUnit) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 60)
+        // HEADSUP, ORDSUP and SIMPSUP; V_SUP where there is a cache.
+        bytes[1] = 0x07
+        bytes[2] = unit.store.hasWriteCache ? 0x01 : 0
+        return bytes
+    }
+
+    private static func blockLimits(_ unit: LogicalUnit) -> [UInt8] {
+        let size = unit.store.blockSize
+        let unmaps = CommandRow.Presence.withUnmap.holds(on: unit)
+        // WSNZ: WRITE SAME takes no length of zero.
+        var bytes: [UInt8] = [0x01, UInt8(TransferLimits.compareAndWriteBlocks)]
+        bytes.append(bigEndian: UInt16(4096 / size))
+        bytes.append(bigEndian: UInt32(LogicalUnit.maximumTransfer / size))
+        // The optimal transfer length is 1 MiB; PRE-FETCH has no limit.
+        bytes.append(bigEndian: UInt32((1 << 20) / size))
+        bytes.append(bigEndian: UInt32(0))
+        bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapBytes / size : 0))
+        bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapDescriptors : 0))
+        bytes.append(bigEndian: UInt32(unmaps ? unit.store.unmapGranularity / size : 0))
+        // UGAVALID: granules are aligned to block 0.
+        bytes.append(bigEndian: UInt32(unmaps ? 0x8000_0000 : 0))
+        bytes.append(bigEndian: UInt64(TransferLimits.writeSameBlocks))
+        return bytes + [UInt8](repeating: 0, count: 60 - bytes.count)
+    }
+
+    /// Block device characteristics: the medium does not rotate; FUAB: SYNCHRONIZE CACHE and FUA keep their word.
+    private static let characteristics: [UInt8] =
+        [0x00, 0x01, 0, 0, 0x02] + [UInt8](repeating: 0, count: 55)
+
+    private static func provisioning(_ unit: LogicalUnit) -> [UInt8] {
+        // LBPU, LBPWS, LBPWS10 and LBPRZ, thin; else fully provisioned.
+        CommandRow.Presence.withUnmap.holds(on: unit) ? [0, 0xe4, 0x02, 0] : [0, 0, 0, 0]
+    }
+}
+
+/// The limits that the block limits page reports and the commands keep, against work without bound.
+enum TransferLimits {
+    /// COMPARE AND WRITE, in blocks; the field has one byte.
+    static let compareAndWriteBlocks = 255
+    /// WRITE SAME, in blocks.
+    static let writeSameBlocks = 0x1_0000
+    /// UNMAP, in bytes over all its descriptors.
+    static let unmapBytes = 4 << 30
+    /// UNMAP, in descriptors.
+    static let unmapDescriptors = 256
+}
