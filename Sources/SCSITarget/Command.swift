@@ -21,13 +21,23 @@ extension Command {
         if unit.change({ $0.refuses(conflict, from: nexus) }) { throw .reservationConflict }
     }
 
+    /// Calls the store to read.
+    func reading<Value>(_ body: () throws(Errno) -> Value) throws(Refusal) -> Value {
+        do throws(Errno) { return try body() } catch {
+            throw Refusal(error, otherwise: Sense(reading: error))
+        }
+    }
+
+    /// Calls the store to write or to flush.
+    func writing<Value>(_ body: () throws(Errno) -> Value) throws(Refusal) -> Value {
+        do throws(Errno) { return try body() } catch {
+            throw Refusal(error, otherwise: Sense(writing: error))
+        }
+    }
+
     /// Makes written data safe.
     func flush() throws(Refusal) {
-        do throws(Errno) {
-            try unit.store.flush()
-        } catch {
-            throw .check(Sense(writing: error))
-        }
+        try writing { () throws(Errno) in try unit.store.flush() }
     }
 }
 
@@ -36,6 +46,11 @@ enum Refusal: Error {
     case check(Sense)
     case reservationConflict
     case busy
+
+    /// What a failure of the store comes to: a shortage that passes is BUSY, all else is for good.
+    init(_ error: Errno, otherwise sense: Sense) {
+        self = error == .noMemory || error == .resourceTemporarilyUnavailable ? .busy : .check(sense)
+    }
 }
 
 /// How much a command moves, in bytes.

@@ -68,4 +68,15 @@ struct CommandBlock: Sendable {
 
     /// The byte with the protection, DPO and FUA bits.
     var flagsByte: Int { size == 32 ? 10 : 1 }
+
+    /// The first byte of the TRANSFER LENGTH field.
+    var lengthByte: Int {
+        switch size {
+        case 6: 4
+        case 10: 7
+        case 12: 6
+        case 16: 10
+        default: 28
+        }
+    }
 }

@@ -68,6 +68,7 @@ struct CommandRow: Sendable {
 enum CommandTable {
     static let rows: [CommandRow] = [
         InquiryCommand.rows, ReportLUNsCommand.rows, UnitStatusCommands.rows, CapacityCommands.rows,
+        TransferCommands.rows, VerificationCommands.rows, CacheCommands.rows, ProvisioningCommands.rows,
     ].flatMap { $0 }.sorted { ($0.opcode, $0.action ?? 0) < ($1.opcode, $1.action ?? 0) }
 
     private static let byOpcode = [UInt8: [CommandRow]](grouping: rows) { $0.opcode }

@@ -14,7 +14,7 @@ public final class LogicalUnit: Sendable {
     private let state: Mutex<UnitState>
     private let observers = Mutex<[@Sendable (UnitGate) -> Void]>([])
     /// Held while blocks are read, changed and written back.
-    let modification = Mutex<Void>(())
+    private let modification = Mutex<Void>(())
 
     public init(store: any BlockStore, identity: UnitIdentity) {
         self.store = store
@@ -106,6 +106,11 @@ public final class LogicalUnit: Sendable {
             }
             return try body(&state)
         }
+    }
+
+    /// Runs `body` while no other command reads, changes and writes back blocks.
+    func modifying<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        try modification.withLock { (_) throws(Failure) in try body() }
     }
 
     private func tell(_ gate: UnitGate) {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import SystemPackage
+
+/// READ and WRITE in all their sizes, and ORWRITE.
+enum TransferCommands {
+    static let rows: [CommandRow] = [
+        read(0x08, "READ(6)", usage: [0x1f, 0xff, 0xff, 0xff, 0x04]),
+        read(0x28, "READ(10)", usage: [0xf8] + address10 + [0x3f, 0xff, 0xff, 0x04]),
+        read(0xa8, "READ(12)", usage: [0xf8] + address10 + length32 + [0x3f, 0x04]),
+        read(0x88, "READ(16)", usage: [0xf8] + address16 + length32 + [0x3f, 0x04]),
+        read(0x7f, "READ(32)", action: 0x09, usage: variableLength),
+        write(0x0a, "WRITE(6)", usage: [0x1f, 0xff, 0xff, 0xff, 0x04]),
+        write(0x2a, "WRITE(10)", usage: [0xf8] + address10 + [0x3f, 0xff, 0xff, 0x04]),
+        write(0xaa, "WRITE(12)", usage: [0xf8] + address10 + length32 + [0x3f, 0x04]),
+        write(0x8a, "WRITE(16)", usage: [0xf8] + address16 + length32 + [0x3f, 0x04]),
+        write(0x7f, "WRITE(32)", action: 0x0b, usage: variableLength),
+        CommandRow(
+            0x8b,
+            "ORWRITE(16)",
+            usage: [0xf8] + address16 + length32 + [0x3f, 0x04],
+            .writing,
+            needsMedium: true,
+            body: orwrite
+        ),
+    ]
+
+    private static let address10 = [UInt8](repeating: 0xff, count: 4)
+    private static let address16 = [UInt8](repeating: 0xff, count: 8)
+    private static let length32 = [UInt8](repeating: 0xff, count: 4)
+    private static let variableLength: [UInt8] =
+        [0x04, 0, 0, 0, 0, 0x3f, 0x18, 0xff, 0xff, 0xf8, 0] + address16
+        + [UInt8](repeating: 0, count: 8) + length32
+
+    private static func read(
+        _ opcode: UInt8,
+        _ name: String,
+        action: UInt16? = nil,
+        usage: [UInt8]
+    ) -> CommandRow {
+        CommandRow(opcode, name, action: action, usage: usage, .reading, needsMedium: true, body: read)
+    }
+
+    private static func write(
+        _ opcode: UInt8,
+        _ name: String,
+        action: UInt16? = nil,
+        usage: [UInt8]
+    ) -> CommandRow {
+        CommandRow(opcode, name, action: action, usage: usage, .writing, needsMedium: true, body: write)
+    }
+
+    @Sendable
+    private static func read(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        let range = try command.transferRange()
+        let count = min(range.byteCount, dataIn.count)
+        let whole = count - count % range.blockSize
+        try command.reading { () throws(Errno) in
+            var room = dataIn._mutatingExtracting(first: whole)
+            try command.unit.store.read(at: range.offset, into: &room)
+        }
+        if count > whole {
+            // The room ends within a block.
+            var block = [UInt8](repeating: 0, count: range.blockSize)
+            try command.reading { () throws(Errno) in
+                var bytes = block.mutableSpan
+                try command.unit.store.read(at: range.offset + UInt64(whole), into: &bytes)
+            }
+            for index in whole..<count { dataIn[index] = block[index - whole] }
+        }
+        return Transfer(wanted: range.byteCount, dataIn: count)
+    }
+
+    @Sendable
+    private static func write(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        try command.refuseWriteProtected()
+        let range = try command.transferRange()
+        try command.checkData(dataOut, range.byteCount)
+        try command.writing { () throws(Errno) in
+            try command.unit.store.write(dataOut.extracting(first: range.byteCount), at: range.offset)
+        }
+        try command.flushIfForced(command.forcesUnitAccess)
+        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+    }
+
+    /// Sets the bits of the initiator's data in what is stored.
+    @Sendable
+    private static func orwrite(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        try command.refuseWriteProtected()
+        let range = try command.transferRange()
+        try command.checkData(dataOut, range.byteCount)
+        try command.unit.modifying { () throws(Refusal) in
+            try command.forEachPart(of: range) { (part, start) throws(Refusal) in
+                var bytes = copy part
+                for index in bytes.indices { bytes[index] |= dataOut[start + index] }
+                try command.writing { () throws(Errno) in
+                    try command.unit.store.write(bytes.span, at: range.offset + UInt64(start))
+                }
+            }
+        }
+        try command.flushIfForced(command.forcesUnitAccess)
+        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+    }
+}

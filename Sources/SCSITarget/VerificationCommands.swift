@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+import SystemPackage
+
+/// VERIFY, WRITE AND VERIFY, and COMPARE AND WRITE: what is stored against the initiator's data.
+enum VerificationCommands {
+    static let rows: [CommandRow] = [
+        verify(0x2f, "VERIFY(10)", [0xf6] + four + [0x3f, 0xff, 0xff, 0x04]),
+        verify(0xaf, "VERIFY(12)", [0xf6] + four + four + [0x3f, 0x04]),
+        verify(0x8f, "VERIFY(16)", [0xf6] + four + four + four + [0x3f, 0x04]),
+        writeAndVerify(0x2e, "WRITE AND VERIFY(10)", [0xf6] + four + [0x3f, 0xff, 0xff, 0x04]),
+        writeAndVerify(0xae, "WRITE AND VERIFY(12)", [0xf6] + four + four + [0x3f, 0x04]),
+        writeAndVerify(0x8e, "WRITE AND VERIFY(16)", [0xf6] + four + four + four + [0x3f, 0x04]),
+        CommandRow(
+            0x89,
+            "COMPARE AND WRITE",
+            usage: [0xf8] + four + four + [0, 0, 0, 0xff, 0x3f, 0x04],
+            .writing,
+            needsMedium: true,
+            body: compareAndWrite
+        ),
+    ]
+
+    private static let four = [UInt8](repeating: 0xff, count: 4)
+
+    private static func verify(_ opcode: UInt8, _ name: String, _ usage: [UInt8]) -> CommandRow {
+        CommandRow(opcode, name, usage: usage, .reading, needsMedium: true, body: verify)
+    }
+
+    private static func writeAndVerify(_ opcode: UInt8, _ name: String, _ usage: [UInt8]) -> CommandRow {
+        CommandRow(opcode, name, usage: usage, .writing, needsMedium: true, body: writeAndVerify)
+    }
+
+    /// BYTCHK 0 reads, 1 compares all bytes, 3 compares every block with the one that was sent.
+    @Sendable
+    private static func verify(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        let range = try command.transferRange()
+        let sent: Int
+        switch command.block[1] >> 1 & 0x3 {
+        case 0: sent = 0
+        case 1: sent = range.byteCount
+        case 3: sent = min(range.blockSize, range.byteCount)
+        default: throw .check(.invalidField(byte: 1, bit: 2))
+        }
+        try command.checkData(dataOut, sent)
+        try compare(command, range, dataOut.extracting(first: sent))
+        return Transfer(wanted: sent, dataOut: sent)
+    }
+
+    @Sendable
+    private static func writeAndVerify(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        let check = command.block[1] >> 1 & 0x3
+        guard check <= 1 else { throw .check(.invalidField(byte: 1, bit: 2)) }
+        try command.refuseWriteProtected()
+        let range = try command.transferRange()
+        try command.checkData(dataOut, range.byteCount)
+        let data = dataOut.extracting(first: range.byteCount)
+        try command.writing { () throws(Errno) in try command.unit.store.write(data, at: range.offset) }
+        try command.flushIfForced(true)
+        try compare(command, range, data.extracting(first: check == 1 ? range.byteCount : 0))
+        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+    }
+
+    /// Reads what is stored and compares it with `data`, which starts again where it ends; with none of it, reads only.
+    private static func compare(
+        _ command: Command,
+        _ range: BlockRange,
+        _ data: Span<UInt8>
+    ) throws(Refusal) {
+        try command.forEachPart(of: range) { (part, start) throws(Refusal) in
+            if data.isEmpty { return }
+            for index in part.indices where part[index] != data[(start + index) % data.count] {
+                throw .check(.miscompare(at: start + index))
+            }
+        }
+    }
+
+    /// Writes the second half of the data where the first is what is stored.
+    @Sendable
+    private static func compareAndWrite(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        try command.refuseWriteProtected()
+        try command.refuseProtection()
+        let range = try command.blocks(command.block.address, UInt64(command.block[13]))
+        let half = range.byteCount
+        try command.checkData(dataOut, 2 * half)
+        try command.unit.modifying { () throws(Refusal) in
+            try compare(command, range, dataOut.extracting(first: half))
+            try command.writing { () throws(Errno) in
+                try command.unit.store.write(dataOut.extracting(half..<2 * half), at: range.offset)
+            }
+        }
+        try command.flushIfForced(command.forcesUnitAccess)
+        return Transfer(wanted: 2 * half, dataOut: 2 * half)
+    }
+}
