@@ -99,6 +99,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "RingBench",
+            dependencies: ["CRingBench", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
+
         // Top: the programs.
         .executableTarget(
             name: "GuestAgent",
@@ -108,8 +114,8 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "TargetConfig", "TestVM",
-                "VhostSCSI",
+                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench", "TargetConfig",
+                "TestVM", "VhostSCSI",
                 arguments, subprocess, system,
             ],
             swiftSettings: settings
@@ -185,6 +191,11 @@ let package = Package(
         .testTarget(
             name: "VhostSCSITests",
             dependencies: ["CVirtioSCSI", "CVirtqueue", "VhostSCSI", "LinuxSystem", "Virtqueue", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RingBenchTests",
+            dependencies: ["RingBench", "LinuxSystem", system],
             swiftSettings: settings
         ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),

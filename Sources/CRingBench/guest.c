@@ -201,8 +201,11 @@ void ring_bench_destroy(struct ring_bench *bench)
 	free(bench);
 }
 
+#define GUEST_TEXT(x)	#x
+#define GUEST_NUMBER(x) GUEST_TEXT(x)
 #if defined(__clang__)
-#define GUEST_COMPILER __VERSION__
+#define GUEST_COMPILER                                                         \
+	"clang " GUEST_NUMBER(__clang_major__) "." GUEST_NUMBER(__clang_minor__)
 #else
 #define GUEST_COMPILER "gcc " __VERSION__
 #endif

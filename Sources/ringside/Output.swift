@@ -26,7 +26,9 @@ struct Table: CustomStringConvertible {
     var description: String {
         let lines = [columns] + rows
         let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        let numeric = columns.indices.map { column in rows.allSatisfy { startsWithDigit($0[column]) } }
+        let numeric = columns.indices.map { column in
+            rows.allSatisfy { $0[column].isEmpty || startsWithDigit($0[column]) }
+        }
         return lines.map { cells in
             let padded = columns.indices.map { column -> String in
                 let fill = String(repeating: " ", count: widths[column] - cells[column].count)
@@ -60,6 +62,11 @@ enum Terminal {
     /// Says what goes on, to a person only, on a line that the next one takes the place of.
     static func showProgress(_ text: String) {
         if showsProgress { write("\r\u{1b}[K\(text)…", terminator: "", to: .standardError) }
+    }
+
+    /// Takes away what `showProgress` said last.
+    static func endProgress() {
+        if showsProgress { write("\r\u{1b}[K", terminator: "", to: .standardError) }
     }
 
     private static func write(_ text: String, terminator: String = "\n", to descriptor: FileDescriptor) {

@@ -18,6 +18,7 @@ struct Ringside: AsyncParsableCommand {
             MinidumpCommand.self,
             ModuleCommand.self,
             QuickstartCommand.self,
+            RingCommand.self,
             TargetCommand.self,
             VMCommand.self,
             VhostCommand.self,

@@ -31,7 +31,14 @@ struct RingSelftestTests {
             // No fewer than user space has, whose tests count them.
             #expect(counts.count == 5 && Int(counts[1]) ?? 0 >= 100, "\(report)")
             #expect(lines.filter { $0.hasSuffix(" ns") }.count == 4, "\(report)")
+            let figures = try await host.run("ringside ring bench --kernel")
+            #expect(figures.status == 0 && figures.output.hasPrefix("\(counts[1]) vectors passed, 0 failed"))
+            #expect(figures.output.split(separator: "\n").count == 6, "\(figures.output)")
+            let bench = try await host.run("ringside ring bench --rounds 1 --batch 8")
+            #expect(bench.status == 0 && bench.output.contains("one processor only"), "\(bench)")
             #expect(try await host.run("rmmod ring_selftest").status == 0)
+            let gone = try await host.run("ringside ring bench --kernel")
+            #expect(gone.status == 1 && gone.error.contains("load the module of kmod/ring_selftest"))
         }
         #expect(log.trouble.isEmpty)
     }
