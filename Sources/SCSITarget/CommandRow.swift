@@ -55,12 +55,24 @@ struct CommandRow: Sendable {
         self.opcode = opcode
         self.name = name
         self.action = action
-        self.usage = [opcode] + usage
+        self.usage = Self.usage(opcode, action, usage)
         self.conflict = conflict
         self.presence = presence
         self.needsMedium = needsMedium
         self.passesAttention = passesAttention
         self.body = body
+    }
+
+    /// The service action stands in the usage data as it is.
+    private static func usage(_ opcode: UInt8, _ action: UInt16?, _ rest: [UInt8]) -> [UInt8] {
+        var usage = [opcode] + rest
+        guard let action else { return usage }
+        if opcode == 0x7f {
+            usage.put(bigEndian: action, at: 8)
+        } else {
+            usage[1] = usage[1] & 0xe0 | UInt8(action)
+        }
+        return usage
     }
 }
 
@@ -69,18 +81,26 @@ enum CommandTable {
     static let rows: [CommandRow] = [
         InquiryCommand.rows, ReportLUNsCommand.rows, UnitStatusCommands.rows, CapacityCommands.rows,
         TransferCommands.rows, VerificationCommands.rows, CacheCommands.rows, ProvisioningCommands.rows,
+        ModeCommands.rows, ReportCommands.rows, ReserveInCommand.rows, ReserveOutCommand.rows,
+        ReserveCommands.rows,
     ].flatMap { $0 }.sorted { ($0.opcode, $0.action ?? 0) < ($1.opcode, $1.action ?? 0) }
 
     private static let byOpcode = [UInt8: [CommandRow]](grouping: rows) { $0.opcode }
+
+    /// The rows of an operation code that the unit has.
+    static func rows(for opcode: UInt8, on unit: LogicalUnit) -> [CommandRow] {
+        (byOpcode[opcode] ?? []).filter { $0.presence.holds(on: unit) }
+    }
 
     /// The row of a command.
     ///
     /// - Throws: INVALID COMMAND OPERATION CODE, or INVALID FIELD IN CDB for an unknown service action.
     static func row(for block: CommandBlock, on unit: LogicalUnit) throws(Refusal) -> CommandRow {
-        guard let rows = byOpcode[block.opcode] else { throw .check(.invalidOperationCode) }
+        guard let rows = byOpcode[block.opcode], rows[0].presence.holds(on: unit) else {
+            throw .check(.invalidOperationCode)
+        }
         let row = rows.first { $0.action == nil || $0.action == block.serviceAction }
         guard let row else { throw .check(.invalidField(byte: block.opcode == 0x7f ? 8 : 1, bit: 4)) }
-        guard row.presence.holds(on: unit) else { throw .check(.invalidOperationCode) }
         return row
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import Synchronization
+import SystemPackage
 
 /// A direct access block device, as SPC-4 and SBC-3 describe it: the commands, on a store.
 ///
@@ -11,19 +12,29 @@ public final class LogicalUnit: Sendable {
 
     let store: any BlockStore
     let identity: UnitIdentity
+    let reservationFile: ReservationFile?
     private let state: Mutex<UnitState>
     private let observers = Mutex<[@Sendable (UnitGate) -> Void]>([])
     /// Held while blocks are read, changed and written back.
     private let modification = Mutex<Void>(())
 
-    public init(store: any BlockStore, identity: UnitIdentity) {
+    /// - Parameter reservations: where persistent reservations are kept; without it, initiators cannot ask for that.
+    public init(store: any BlockStore, identity: UnitIdentity, reservations: ReservationFile? = nil) {
         self.store = store
         self.identity = identity
-        let settings = UnitSettings(
-            blockCount: store.byteCount / UInt64(store.blockSize),
-            writeCache: store.hasWriteCache
+        reservationFile = reservations
+        let blocks = store.byteCount / UInt64(store.blockSize)
+        state = Mutex(
+            UnitState(
+                settings: UnitSettings(blockCount: blocks, writeCache: store.hasWriteCache),
+                reservations: reservations?.stored ?? PersistentReservations()
+            )
         )
-        state = Mutex(UnitState(settings: settings))
+    }
+
+    /// The settings after a reset.
+    func defaultSettings(blockCount: UInt64) -> UnitSettings {
+        UnitSettings(blockCount: blockCount, writeCache: store.hasWriteCache)
     }
 
     /// Carries out one command.
@@ -108,6 +119,30 @@ public final class LogicalUnit: Sendable {
         }
     }
 
+    /// Changes the persistent reservations, in the file, too, where they are kept; a failure changes nothing.
+    ///
+    /// - Parameter kept: whether they are to be kept from now on; nil leaves that as it is.
+    func changeReservations(
+        kept: Bool?,
+        _ body: (inout UnitState) throws(Refusal) -> Void
+    ) throws(Refusal) {
+        try change { (state) throws(Refusal) in
+            var changed = state
+            try body(&changed)
+            let hasRegistrations = !changed.reservations.registrations.isEmpty
+            changed.reservations.isKept = hasRegistrations && kept ?? state.reservations.isKept
+            let matters = changed.reservations.isKept || state.reservations.isKept
+            if let reservationFile, matters, changed.reservations != state.reservations {
+                do throws(Errno) {
+                    try reservationFile.save(changed.reservations)
+                } catch {
+                    throw .check(.internalTargetFailure)
+                }
+            }
+            state = changed
+        }
+    }
+
     /// Runs `body` while no other command reads, changes and writes back blocks.
     func modifying<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
         try modification.withLock { (_) throws(Failure) in try body() }
@@ -149,10 +184,7 @@ extension LogicalUnit {
     public func reset() {
         change { state in
             state.legacyHolder = nil
-            state.settings = UnitSettings(
-                blockCount: state.settings.blockCount,
-                writeCache: store.hasWriteCache
-            )
+            state.settings = defaultSettings(blockCount: state.settings.blockCount)
             state.announce(.deviceReset)
         }
     }

@@ -6,9 +6,10 @@ public struct Nexus: Hashable, Sendable, CustomStringConvertible {
     /// as an iSCSI name, so a name of that form (`iqn.…`, `naa.…`) shows best.
     public let name: String
 
-    /// - Parameter name: cut to 223 bytes of UTF-8, the longest iSCSI name.
+    /// - Parameter name: cut to 223 bytes of UTF-8, the longest iSCSI name; control characters become `?`.
     public init(_ name: String) {
-        var cut = name
+        let bytes = name.utf8.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }
+        var cut = String(decoding: bytes, as: UTF8.self)
         while cut.utf8.count > 223 { cut.removeLast() }
         self.name = cut
     }

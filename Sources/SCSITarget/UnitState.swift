@@ -20,6 +20,7 @@ struct UnitState {
     var attentions: [Nexus: [Sense]] = [:]
     /// The initiator that holds the unit by RESERVE.
     var legacyHolder: Nexus?
+    var reservations: PersistentReservations
 
     /// Adds an initiator that is not known yet, which is told of the power on.
     mutating func meet(_ nexus: Nexus) {
@@ -51,7 +52,8 @@ struct UnitState {
 
     /// What the caller's own path for READ and WRITE may do.
     func gate(of store: any BlockStore) -> UnitGate {
-        let isOpen = settings.isStarted && legacyHolder == nil && attentions.values.allSatisfy(\.isEmpty)
+        let isFree = legacyHolder == nil && reservations.reservation == nil
+        let isOpen = settings.isStarted && isFree && attentions.values.allSatisfy(\.isEmpty)
         return UnitGate(
             isOpen: isOpen,
             isWritable: isOpen && !store.isReadOnly && !settings.softwareWriteProtect,
@@ -65,6 +67,7 @@ extension UnitState {
     /// Whether another initiator's reservation stops a command.
     func refuses(_ conflict: CommandRow.Conflict, from nexus: Nexus) -> Bool {
         if conflict == .never { return false }
-        return legacyHolder != nil && legacyHolder != nexus
+        if let legacyHolder, legacyHolder != nexus { return true }
+        return reservations.refuses(conflict, from: nexus)
     }
 }
