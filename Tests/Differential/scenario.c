@@ -60,8 +60,7 @@ void scenario_start(struct scenario *scenario, __u64 seed, _Bool tame)
 	}
 }
 
-/* A buffer in a region that allows it, often across two of them. */
-static struct mock_desc scenario_buffer(struct scenario *scenario, bool write)
+struct mock_desc scenario_buffer(struct scenario *scenario, _Bool write)
 {
 	struct mock_desc desc = {.flags = write ? VRING_DESC_F_WRITE : 0};
 

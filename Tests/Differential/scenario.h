@@ -34,6 +34,9 @@ __u32 scenario_random(struct scenario *scenario, __u32 bound);
 /* One time in @times. */
 _Bool scenario_chance(struct scenario *scenario, __u32 times);
 
+/* A buffer in a region that allows it, often across two of them. */
+struct mock_desc scenario_buffer(struct scenario *scenario, _Bool write);
+
 /* Both guests with an empty queue at any indices; its size from the seed. */
 void scenario_start(struct scenario *scenario, __u64 seed, _Bool tame);
 
