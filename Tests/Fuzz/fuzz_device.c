@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * A hostile driver against the device side: any descriptors, heads, indices
- * and flags, in any order, between any calls.
+ * and flags, in any order, between any calls. FUZZ_PACKED is 0 or 1.
  */
 #include "input.h"
 #include "mock_driver.h"
@@ -150,8 +150,6 @@ static void fuzz_step(struct input *input, struct mock_driver *driver,
 	}
 }
 
-int LLVMFuzzerTestOneInput(const __u8 *data, size_t size);
-
 /* Sizes up to 256; of packed rings also those that are no power of two. */
 static int fuzz_init(struct input *input, void *storage,
 		     struct mock_driver *driver, struct vq_device *device)
@@ -160,7 +158,7 @@ static int fuzz_init(struct input *input, void *storage,
 	__u64 features = (__u64)input_u8(input) << 24;
 	__u32 base = input_u16(input);
 
-	if (input_u8(input) & 1) {
+	if (FUZZ_PACKED) {
 		features |= 1ULL << VIRTIO_F_RING_PACKED;
 		num = 1 + base % 256;
 		base = base % num * 0x10001 | (base & 0x100 ? 0x80008000 : 0);
@@ -171,6 +169,8 @@ static int fuzz_init(struct input *input, void *storage,
 	return vq_device_init(device, &driver->rings, &driver->memory, features,
 			      base);
 }
+
+int LLVMFuzzerTestOneInput(const __u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 {

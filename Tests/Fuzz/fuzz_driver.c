@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * A hostile device against the driver side: any used entries and index, any
- * flags, and a descriptor table that it scribbles over.
+ * flags, and a descriptor table that it scribbles over. FUZZ_PACKED is 0 or 1.
  */
 #include "input.h"
 #include "virtqueue.h"
@@ -143,7 +143,9 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	struct fuzz fuzz = {0};
 
 	CHECK(vq_rings_size(num) <= sizeof(storage));
-	if (features >> VIRTIO_F_RING_PACKED & 1)
+	features &= ~(1ULL << VIRTIO_F_RING_PACKED);
+	features |= (__u64)FUZZ_PACKED << VIRTIO_F_RING_PACKED;
+	if (FUZZ_PACKED)
 		CHECK(!vq_packed_place(storage, num, &fuzz.rings));
 	else
 		CHECK(!vq_rings_place(storage, num, &fuzz.rings));
