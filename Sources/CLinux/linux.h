@@ -24,6 +24,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "unix.h"
+
 static const unsigned long ringside_kvm_create_vm = KVM_CREATE_VM;
 static const unsigned long ringside_kvm_create_vcpu = KVM_CREATE_VCPU;
 static const unsigned long ringside_kvm_get_vcpu_mmap_size =
@@ -75,6 +77,9 @@ static const unsigned long vhost_scsi_clear_endpoint =
 /* Declared only under _GNU_SOURCE. */
 int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
+int pthread_setname_np(unsigned long thread, const char *name);
+int accept4(int socket, struct sockaddr *address, unsigned int *length,
+	    int flags);
 ssize_t copy_file_range(int from, long *from_offset, int to, long *to_offset,
 			size_t length, unsigned int flags);
 int memfd_create(const char *name, unsigned int flags);

@@ -32,7 +32,7 @@ struct Agent {
 
     private init() throws {
         port = try Port(waitingFor: "/dev/vport0p1", milliseconds: 10_000)
-        children = try SystemCalls.signalDescriptor(for: SIGCHLD)
+        children = try SystemCalls.signalDescriptor(for: [SIGCHLD])
         kernelEvents = try SystemCalls.kernelEventDescriptor()
         kernelLog = try KernelLogReader()
     }

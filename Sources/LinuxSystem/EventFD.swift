@@ -31,6 +31,18 @@ public struct EventFD: ~Copyable, Sendable {
         if CLinux.eventfd_write(number, 1) != 0, Glibc.errno != EAGAIN { throw Errno(rawValue: Glibc.errno) }
     }
 
+    /// Adds 1 to the counter of an eventfd that another owner holds, which cannot fail but for a counter that is full.
+    public static func signal(_ number: CInt) {
+        _ = CLinux.eventfd_write(number, 1)
+    }
+
+    /// Resets the counter of an eventfd that another owner holds, and that does not block.
+    public static func drain(_ number: CInt) {
+        var count: eventfd_t = 0
+        // `count` outlives the call; nothing to take is no failure.
+        _ = unsafe CLinux.eventfd_read(number, &count)
+    }
+
     /// Takes the counter's value and resets it to 0, without waiting.
     ///
     /// - Returns: how often it was signalled since the last call; 0 where it was not.

@@ -2,10 +2,12 @@
 internal import Glibc
 public import SystemPackage
 
-/// Anonymous, zeroed, page-aligned memory with one owner, unmapped when the owner goes out of scope.
+/// Page-aligned memory with one owner, unmapped when the owner goes out of scope: anonymous and zeroed, or a file's.
 ///
 /// The corresponding C functions are `mmap` and `munmap`.
-@safe public struct MemoryMapping: ~Copyable {
+///
+/// Sendable although it holds a pointer: neither pointer nor size ever changes, and the bytes are anybody's.
+@safe public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     /// The first byte. Another party (a device, the kernel) may write any byte behind it at any time.
     @unsafe public let base: UnsafeMutableRawPointer
     /// The size in bytes, a multiple of the page size.
@@ -21,11 +23,27 @@ public import SystemPackage
         let page = Int(Glibc.sysconf(Int32(_SC_PAGESIZE)))
         self.byteCount = (byteCount + page - 1) / page * page
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
-        let mapped = unsafe Glibc.mmap(nil, self.byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
+        unsafe base = try Self.map(self.byteCount, flags, -1)
+    }
+
+    /// Maps the first `byteCount` bytes of a file, shared with everyone who maps it too.
+    ///
+    /// Touching a page behind the file's end is a SIGBUS.
+    ///
+    /// - Parameter byteCount: more than 0.
+    public init(sharing file: FileDescriptor, byteCount: Int) throws(Errno) {
+        self.byteCount = byteCount
+        unsafe base = try Self.map(byteCount, MAP_SHARED | MAP_NORESERVE, file.rawValue)
+    }
+
+    private static func map(_ byteCount: Int, _ flags: CInt, _ file: CInt) throws(Errno)
+        -> UnsafeMutableRawPointer
+    {
+        let mapped = unsafe Glibc.mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, file, 0)
         guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
             throw Errno(rawValue: Glibc.errno)
         }
-        unsafe base = mapped
+        return unsafe mapped
     }
 
     deinit {

@@ -10,11 +10,13 @@ public import SystemPackage
 @safe public struct SharedMemory: ~Copyable, @unchecked Sendable {
     // Sendable: what it holds never changes; the bytes behind it are anybody's, as with a file.
 
-    /// The first byte. Anybody who has the descriptor may write any byte behind it at any time.
-    @unsafe public let base: UnsafeMutableRawPointer
-    /// The size in bytes, a multiple of the page size.
-    public let byteCount: Int
+    private let mapping: MemoryMapping
     private let owner: OwnedDescriptor
+
+    /// The first byte. Anybody who has the descriptor may write any byte behind it at any time.
+    @unsafe public var base: UnsafeMutableRawPointer { unsafe mapping.base }
+    /// The size in bytes, a multiple of the page size.
+    public var byteCount: Int { mapping.byteCount }
 
     /// The memory as a file, valid while the owner lives. It can neither shrink nor grow.
     public var descriptor: FileDescriptor { owner.descriptor }
@@ -27,19 +29,14 @@ public import SystemPackage
     public init(name: String, byteCount: Int) throws(Errno) {
         let page = Int(Glibc.sysconf(Int32(_SC_PAGESIZE)))
         let size = (byteCount + page - 1) / page * page
-        let memory = try Self.makeFile(name: name, byteCount: size)
-        let number = memory.number
-        let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0)
-        guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
-            throw Errno(rawValue: Glibc.errno)
-        }
-        self.byteCount = size
-        owner = memory
-        unsafe base = mapped
+        let file = try Self.makeFile(name: name, byteCount: size)
+        let mapped = try MemoryMapping(sharing: file.descriptor, byteCount: size)
+        owner = file
+        mapping = mapped
     }
 
-    /// An anonymous file of a size that stays.
-    private static func makeFile(name: String, byteCount: Int) throws(Errno) -> OwnedDescriptor {
+    /// A file without a name, of a size that stays.
+    public static func makeFile(name: String, byteCount: Int) throws(Errno) -> OwnedDescriptor {
         let number = unsafe memfd_create(name, UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING))
         if number < 0 { throw Errno(rawValue: Glibc.errno) }
         let file = OwnedDescriptor(adopting: FileDescriptor(rawValue: number))
@@ -47,11 +44,6 @@ public import SystemPackage
             fcntl(number, ringside_add_seals, ringside_seal_seal_shrink_grow) == 0
         else { throw Errno(rawValue: Glibc.errno) }
         return file
-    }
-
-    deinit {
-        // The range is exactly what init mapped, and nobody can name it any more.
-        _ = unsafe munmap(base, byteCount)
     }
 
     /// Copies bytes out, from `offset` on, until `bytes` is full.

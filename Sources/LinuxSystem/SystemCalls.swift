@@ -51,18 +51,21 @@ public enum SystemCalls {
         return Int(try result(ready))
     }
 
+    /// Waits for a while, at least until a signal comes; the corresponding C function is `usleep`.
+    public static func sleep(microseconds: UInt32) { usleep(microseconds) }
+
     /// Makes reads and writes on a descriptor return `EAGAIN` instead of waiting; the C function is `fcntl`.
     public static func setNonBlocking(_ descriptor: FileDescriptor) throws(Errno) {
         let flags = try result(fcntl(descriptor.rawValue, F_GETFL))
         try result(fcntl(descriptor.rawValue, F_SETFL, flags | O_NONBLOCK))
     }
 
-    /// Blocks a signal for this process and gives a descriptor that becomes readable when it arrives; the
-    /// corresponding C functions are `sigprocmask` and `signalfd`.
-    public static func signalDescriptor(for signal: CInt) throws(Errno) -> FileDescriptor {
+    /// Blocks signals for this process and gives a descriptor that becomes readable when one arrives; the corresponding
+    /// C functions are `sigprocmask` and `signalfd`.
+    public static func signalDescriptor(for signals: [CInt]) throws(Errno) -> FileDescriptor {
         var set = sigset_t()
         unsafe sigemptyset(&set)
-        unsafe sigaddset(&set, signal)
+        for signal in signals { unsafe sigaddset(&set, signal) }
         try result(unsafe sigprocmask(SIG_BLOCK, &set, nil))
         return FileDescriptor(
             rawValue: try result(unsafe signalfd(-1, &set, CInt(SFD_CLOEXEC | SFD_NONBLOCK)))

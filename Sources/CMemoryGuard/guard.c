@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Memory that another process shares with us can be taken away under our
+ * hands, by truncating its file; touching it is then a SIGBUS. Instead of
+ * dying, the process gets private zeroes in its place, and a note.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "memory_guard.h"
+
+#define GUARD_RANGES 1024
+
+/**
+ * struct guard_range - a mapping that may fault
+ * @base: its first byte; NULL if the entry is free
+ * @bytes: its size
+ * @lost: whether it was replaced
+ */
+struct guard_range {
+	char *base;
+	unsigned long bytes;
+	bool lost;
+};
+
+static struct guard_range ranges[GUARD_RANGES];
+static struct sigaction before;
+
+static struct guard_range *guard_find(const char *address)
+{
+	for (unsigned int i = 0; i < GUARD_RANGES; i++) {
+		char *base = __atomic_load_n(&ranges[i].base, __ATOMIC_ACQUIRE);
+
+		if (base && address >= base &&
+		    (unsigned long)(address - base) < ranges[i].bytes)
+			return &ranges[i];
+	}
+	return NULL;
+}
+
+static void guard_fault(int number, siginfo_t *info, void *context)
+{
+	struct guard_range *range = guard_find(info->si_addr);
+
+	(void)number;
+	(void)context;
+	if (range &&
+	    mmap(range->base, range->bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		 0) != MAP_FAILED) {
+		__atomic_store_n(&range->lost, true, __ATOMIC_RELAXED);
+		return;
+	}
+	/* Not ours: the same fault again, as if there was no handler. */
+	(void)sigaction(SIGBUS, &before, NULL);
+}
+
+int memory_guard_install(void)
+{
+	struct sigaction action = {.sa_sigaction = guard_fault,
+				   .sa_flags = SA_SIGINFO};
+
+	return sigaction(SIGBUS, &action, &before) ? -errno : 0;
+}
+
+int memory_guard_add(void *base, unsigned long bytes)
+{
+	for (int i = 0; i < GUARD_RANGES; i++) {
+		if (ranges[i].base)
+			continue;
+		ranges[i].bytes = bytes;
+		ranges[i].lost = false;
+		__atomic_store_n(&ranges[i].base, base, __ATOMIC_RELEASE);
+		return i;
+	}
+	return -ENOSPC;
+}
+
+void memory_guard_remove(int range)
+{
+	__atomic_store_n(&ranges[range].base, NULL, __ATOMIC_RELEASE);
+}
+
+_Bool memory_guard_lost(int range)
+{
+	return __atomic_load_n(&ranges[range].lost, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+internal import CLinux
+internal import Glibc
+public import SystemPackage
+
+/// A thread of its own for work that waits or spins; the corresponding C functions are `pthread_create` and
+/// `pthread_join`.
+@safe public final class WorkerThread: Sendable {
+    private let thread: pthread_t
+
+    /// Starts `body` on a new thread.
+    ///
+    /// - Parameter name: at most 15 bytes, shown by `top -H` and `perf`.
+    /// - Throws: `EAGAIN` where there can be no more threads.
+    public init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+        let work = unsafe Unmanaged.passRetained(Work(body)).toOpaque()
+        var thread = pthread_t()
+        let error = unsafe pthread_create(
+            &thread,
+            nil,
+            { work in
+                // The reference that init retained for this thread.
+                if let work = unsafe work {
+                    unsafe Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()
+                }
+                return nil
+            },
+            work
+        )
+        if error != 0 {
+            unsafe Unmanaged<Work>.fromOpaque(work).release()
+            throw Errno(rawValue: error)
+        }
+        self.thread = thread
+        // A name that is too long is left out; nothing depends on it.
+        _ = unsafe CLinux.pthread_setname_np(thread, name)
+    }
+
+    /// Waits for the end of `body`; to be called once.
+    public func join() {
+        let error = pthread_join(thread, nil)
+        precondition(error == 0, "a thread is joined once, and not by itself")
+    }
+}
+
+private final class Work: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        self.body = body
+    }
+}
