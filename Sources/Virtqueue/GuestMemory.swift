@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 internal import CVirtqueue
-internal import LinuxSystem
+internal import Glibc
+public import LinuxSystem
 public import SystemPackage
 
 /// Memory that plays the RAM of a guest: where descriptors, rings and buffers lie.
@@ -29,9 +30,21 @@ public struct GuestMemory: ~Copyable, Sendable {
     ///   - guestAddress: the guest-physical address of the first byte, a multiple of the page size.
     /// - Throws: what `mmap` gives.
     public init(byteCount: Int, guestAddress: UInt64) throws(Errno) {
-        arena = try Arena(byteCount: byteCount)
+        arena = Arena(try MemoryMapping(byteCount: byteCount))
         self.guestAddress = guestAddress
     }
+
+    /// Makes memory that another process can map, too: see `file`.
+    public init(sharing byteCount: Int, guestAddress: UInt64) throws(Errno) {
+        let page = Int(Glibc.sysconf(Int32(_SC_PAGESIZE)))
+        let size = (byteCount + page - 1) / page * page
+        let file = try SharedMemory.makeFile(name: "guest-memory", byteCount: size)
+        arena = Arena(try MemoryMapping(sharing: file.descriptor, byteCount: size), PassedDescriptor(file))
+        self.guestAddress = guestAddress
+    }
+
+    /// The file of memory that is shared.
+    public var file: PassedDescriptor? { arena.file }
 
     /// Hands out zeroed bytes that nobody else has.
     ///
@@ -110,10 +123,12 @@ public struct GuestBuffer: Equatable, Sendable {
 ///
 /// Sendable although it holds a pointer: neither the pointer nor the size ever changes, and who touches the bytes is
 /// settled by the owners of the buffers.
-final class Arena: @unchecked Sendable {
+final class Arena: Sendable {
     let mapping: MemoryMapping
+    let file: PassedDescriptor?
 
-    init(byteCount: Int) throws(Errno) {
-        mapping = try MemoryMapping(byteCount: byteCount)
+    init(_ mapping: consuming MemoryMapping, _ file: PassedDescriptor? = nil) {
+        self.mapping = mapping
+        self.file = file
     }
 }

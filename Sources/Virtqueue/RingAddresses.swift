@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-internal import CVirtqueue
+package import CVirtqueue
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -18,8 +18,17 @@ public struct RingAddresses: Equatable, Sendable {
     public let available: UInt64
     /// The used ring, which the device writes; packed: the device's event structure.
     public let used: UInt64
-    /// Where the areas lie in guest memory, all in one piece.
+    /// Where the areas lie in guest memory, all in one piece; the descriptors alone where the driver placed them apart.
     public let buffer: GuestBuffer
+
+    /// Areas that the driver has laid out.
+    package init(size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64, guestAddress: UInt64) {
+        self.size = size
+        self.descriptors = descriptors
+        self.available = available
+        self.used = used
+        buffer = GuestBuffer(guestAddress: guestAddress, byteCount: Int(size) * 16)
+    }
 
     /// Lays out the areas of a queue in fresh guest memory.
     ///
@@ -41,7 +50,7 @@ public struct RingAddresses: Equatable, Sendable {
     }
 
     /// The same for the C core; valid while the memory is mapped.
-    @unsafe var rings: vq_rings {
+    @unsafe package var rings: vq_rings {
         unsafe vq_rings(
             desc: UnsafeMutableRawPointer(bitPattern: UInt(descriptors)),
             avail: UnsafeMutableRawPointer(bitPattern: UInt(available)),
