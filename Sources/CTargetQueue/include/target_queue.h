@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A request queue of a SCSI target in user space: takes virtio-scsi commands
+ * from a virtqueue, carries out plain reads and writes itself, and hands every
+ * other command to its caller.
+ *
+ * One thread runs one queue:
+ *
+ *	for (;;) {
+ *		result = tq_queue_run(queue);
+ *		if (result != TQ_COMMAND)
+ *			break;
+ *		... tq_queue_command() says what is asked for ...
+ *		tq_queue_answer(queue, &response, data, bytes);
+ *	}
+ *
+ * tq_queue_stop() ends that from any thread, once everything that was taken
+ * is answered.
+ */
+#ifndef TARGET_QUEUE_H
+#define TARGET_QUEUE_H
+
+#include <linux/types.h>
+
+#include "virtio_scsi_request.h"
+#include "virtqueue.h"
+
+/* What may be done to a unit without asking its owner. */
+#define TQ_OPEN_READ  1
+#define TQ_OPEN_WRITE 2
+/* Writes are answered when they are on stable storage. */
+#define TQ_OPEN_WRITE_THROUGH 4
+
+/**
+ * enum tq_store - where a unit's blocks are
+ * @TQ_STORE_NULL: nowhere: reads leave the buffer as it is, writes are lost
+ * @TQ_STORE_MEMORY: in memory of this process
+ * @TQ_STORE_FILE: in a file or block device, read and written by io_uring
+ */
+enum tq_store {
+	TQ_STORE_NULL,
+	TQ_STORE_MEMORY,
+	TQ_STORE_FILE,
+};
+
+/**
+ * struct tq_unit - a logical unit, as far as reads and writes need it
+ * @store: where the blocks are
+ * @block_shift: logarithm of the block size, 9 or 12
+ * @blocks: how many blocks there are
+ * @memory: TQ_STORE_MEMORY: the first block
+ * @file: TQ_STORE_FILE: descriptor
+ * @open: TQ_OPEN_*
+ *
+ * @blocks and @open are changed by tq_unit_open() alone; everything else stays
+ * as it is for as long as a queue may use it.
+ */
+struct tq_unit {
+	enum tq_store store;
+	__u32 block_shift;
+	__u64 blocks;
+	void *memory;
+	int file;
+	__u32 open;
+};
+
+/**
+ * tq_unit_open() - allow and forbid reads and writes
+ * @unit: the unit; queues may be using it
+ * @blocks: how many blocks there are now
+ * @open: TQ_OPEN_*; what is not open goes to the caller of tq_queue_run()
+ */
+void tq_unit_open(struct tq_unit *unit, __u64 blocks, __u32 open);
+
+/* LUNs from here on are never looked up here. */
+#define TQ_MAP_LUNS 256
+
+/**
+ * struct tq_map - which unit is behind an address
+ * @units: by target and LUN; NULL sends commands to the caller
+ *
+ * Entries are changed by tq_map_set() alone, while queues use them.
+ */
+struct tq_map {
+	struct tq_unit *units[256][TQ_MAP_LUNS];
+};
+
+/**
+ * tq_map_set() - put a unit behind an address, or take it away
+ * @map: the map
+ * @address: target and LUN; LUNs from TQ_MAP_LUNS on are left out
+ * @unit: the unit or NULL
+ *
+ * Queues may use the former unit until each of them went through
+ * tq_queue_flush() once.
+ */
+void tq_map_set(struct tq_map *map, const struct vscsi_address *address,
+		struct tq_unit *unit);
+
+/**
+ * struct tq_inflight_entry - a descriptor's state in the in-flight area
+ * @inflight: 1 from taking a chain to publishing it
+ * @padding: zeroes
+ * @next: head that was used before this one in the same batch
+ * @counter: order of taking
+ *
+ * The layout of the vhost-user protocol for split rings.
+ */
+struct tq_inflight_entry {
+	__u8 inflight;
+	__u8 padding[5];
+	__u16 next;
+	__u64 counter;
+};
+
+/**
+ * struct tq_inflight - the in-flight area of one split ring
+ * @features: 0
+ * @version: 1; 0 in an area that was never used
+ * @desc_num: entries of the ring
+ * @last_batch_head: head that was used last
+ * @used_idx: used index as of the last completed batch
+ * @desc: one for each descriptor
+ */
+struct tq_inflight {
+	__u64 features;
+	__u16 version;
+	__u16 desc_num;
+	__u16 last_batch_head;
+	__u16 used_idx;
+	struct tq_inflight_entry desc[];
+};
+
+/**
+ * struct tq_setup - what a queue works with
+ * @rings: the ring areas
+ * @memory: the memory table; outlives the queue
+ * @map: the units; outlives the queue
+ * @inflight: the in-flight area, or NULL
+ * @features: the virtio features in use
+ * @base: as vq_device_init() takes it
+ * @kick: eventfd that the driver signals, or -1 to poll the ring
+ * @call: eventfd to signal the driver by, or -1
+ * @spin_ns: the longest that the queue looks for work before it sleeps
+ */
+struct tq_setup {
+	struct vq_rings rings;
+	const struct vq_memory *memory;
+	const struct tq_map *map;
+	struct tq_inflight *inflight;
+	__u64 features;
+	__u32 base;
+	int kick;
+	int call;
+	__u64 spin_ns;
+};
+
+struct tq_queue;
+
+/**
+ * tq_queue_create() - make a queue
+ * @setup: what it works with; copied
+ * @queue: the queue
+ *
+ * Return: 0; -ENOMEM; what vq_device_init() gives for the ring; -EPROTO if
+ * the in-flight area contradicts the ring; what eventfd() and
+ * io_uring_queue_init() give.
+ */
+int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue);
+
+/**
+ * tq_queue_destroy() - free a queue that does not run
+ * @queue: the queue, or NULL
+ */
+void tq_queue_destroy(struct tq_queue *queue);
+
+#define TQ_STOPPED 0
+#define TQ_COMMAND 1
+
+/**
+ * tq_queue_run() - serve the driver
+ * @queue: the queue
+ *
+ * Return: TQ_COMMAND if the caller has a command to answer; TQ_STOPPED after
+ * tq_queue_stop(); the errors of vq_device_pop() if the driver broke the ring.
+ * Except with TQ_COMMAND, everything that was taken is answered.
+ */
+int tq_queue_run(struct tq_queue *queue);
+
+/**
+ * tq_queue_command() - what is asked for
+ * @queue: a queue that tq_queue_run() returned TQ_COMMAND for
+ * @chain: the chain that the command came with
+ *
+ * Return: the command. It came through vscsi_request_parse() without error.
+ */
+const struct vscsi_request *tq_queue_command(const struct tq_queue *queue,
+					     const struct vq_chain **chain);
+
+/**
+ * tq_queue_answer() - answer the command that the caller has
+ * @queue: the queue
+ * @response: how the command ended
+ * @data: data for the driver, behind the response
+ * @bytes: how much; no more than the command's data_bytes
+ */
+void tq_queue_answer(struct tq_queue *queue,
+		     const struct vscsi_response *response, const void *data,
+		     __u64 bytes);
+
+/**
+ * tq_queue_stop() - end tq_queue_run()
+ * @queue: the queue; any thread may do this
+ */
+void tq_queue_stop(struct tq_queue *queue);
+
+/**
+ * tq_queue_flush() - ask for a sign that all taken commands are answered
+ * @queue: the queue; any thread may do this
+ *
+ * Return: what tq_queue_flushed() will reach.
+ */
+__u64 tq_queue_flush(struct tq_queue *queue);
+
+/**
+ * tq_queue_flushed() - how far flushing came
+ * @queue: the queue; any thread may do this
+ *
+ * Return: the highest number from tq_queue_flush() that is done with.
+ */
+__u64 tq_queue_flushed(const struct tq_queue *queue);
+
+/**
+ * tq_queue_base() - where the next start has to go on
+ * @queue: a queue that does not run
+ *
+ * Return: the available index.
+ */
+__u16 tq_queue_base(const struct tq_queue *queue);
+
+/**
+ * struct tq_counters - what a queue did
+ * @commands: commands answered
+ * @handed: of these, by the caller
+ * @sleeps: times that the queue slept
+ * @kicks: times that the driver kicked
+ * @calls: times that the driver was signalled
+ */
+struct tq_counters {
+	__u64 commands;
+	__u64 handed;
+	__u64 sleeps;
+	__u64 kicks;
+	__u64 calls;
+};
+
+/**
+ * tq_queue_counters() - what a queue did up to about now
+ * @queue: the queue; any thread may do this
+ * @counters: the numbers
+ */
+void tq_queue_counters(const struct tq_queue *queue,
+		       struct tq_counters *counters);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the files of this directory share: the queue and its parts.
+ */
+#ifndef TQ_QUEUE_PRIVATE_H
+#define TQ_QUEUE_PRIVATE_H
+
+#include <liburing.h>
+#include <sys/uio.h>
+
+#include "target_queue.h"
+#include "vq_platform.h"
+
+#define QUEUE_BATCH 32
+/* Commands that files may be busy with at a time. */
+#define QUEUE_SLOTS 128
+
+#define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
+
+/**
+ * struct slot - a command that a file is busy with
+ * @request: the command
+ * @chain: its chain, pointing into @segments
+ * @bytes: how much the file is to read or write
+ * @next: next free slot, or next failed one
+ * @segments: the chain's segments
+ * @vector: the part of them that data goes to or comes from
+ */
+struct slot {
+	struct vscsi_request request;
+	struct vq_chain chain;
+	__u64 bytes;
+	struct slot *next;
+	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
+	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
+};
+
+/**
+ * struct tq_queue - a request queue
+ * @device: the virtqueue
+ * @map: the units
+ * @inflight: the in-flight area or NULL
+ * @request: the command that is looked at
+ * @command: the command that the caller has
+ * @command_chain: its chain
+ * @command_slot: its slot, if it failed in a file
+ * @at: next of @chains to look at
+ * @taken: how many of @chains there are
+ * @done: how many of @used wait to be published
+ * @busy: commands that files are busy with
+ * @submitted: how many of the entries for the kernel it was not told of
+ * @free: slots that are free
+ * @failed: slots that the file did not serve in full
+ * @resume: heads that were in flight when the last device died
+ * @resume_at: next of @resume
+ * @resume_count: how many there are
+ * @ring_works: whether there is io_uring here
+ * @kick: as in struct tq_setup
+ * @call: as in struct tq_setup
+ * @wake: eventfd to be woken by
+ * @spin: nanoseconds to look for work before sleeping, for now
+ * @spin_max: the most of it
+ * @idle_since: when work ran out, 0 while there is some
+ * @inflight_counter: number of the last chain in the in-flight area
+ * @counters: what was done
+ * @stop: whether to stop
+ * @flush_wanted: number of flushes that were asked for
+ * @flush_done: number of flushes that are done with
+ * @uring: for files
+ * @used: chains to publish
+ * @chains: chains that were taken
+ * @segments: their segments
+ * @slots: all of them
+ */
+struct tq_queue {
+	struct vq_device device;
+	const struct tq_map *map;
+	struct tq_inflight *inflight;
+	struct vscsi_request request;
+	const struct vscsi_request *command;
+	const struct vq_chain *command_chain;
+	struct slot *command_slot;
+	__u32 at;
+	__u32 taken;
+	__u32 done;
+	__u32 busy;
+	__u32 submitted;
+	struct slot *free;
+	struct slot *failed;
+	__u16 *resume;
+	__u32 resume_at;
+	__u32 resume_count;
+	bool ring_works;
+	int kick;
+	int call;
+	int wake;
+	__u64 spin;
+	__u64 spin_max;
+	__u64 idle_since;
+	__u64 inflight_counter;
+	struct tq_counters counters;
+	bool stop;
+	__u64 flush_wanted;
+	__u64 flush_done;
+	struct io_uring uring;
+	struct vq_used used[QUEUE_BATCH];
+	struct vq_chain chains[QUEUE_BATCH];
+	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
+	struct slot slots[QUEUE_SLOTS];
+};
+
+/**
+ * struct transfer - a plain read or write
+ * @offset: first byte in the unit
+ * @bytes: how many
+ * @write: whether it is a write
+ * @stable: whether a write must be on stable storage when it is answered
+ */
+struct transfer {
+	__u64 offset;
+	__u64 bytes;
+	bool write;
+	bool stable;
+};
+
+#if defined(__x86_64__)
+#define cpu_relax() __builtin_ia32_pause()
+#else
+#define cpu_relax() barrier()
+#endif
+
+/* transfer.c: is this a read or write that needs nobody's opinion. */
+bool transfer_decode(const struct vscsi_request *request,
+		     const struct tq_unit *unit, struct transfer *transfer);
+
+/* answer.c: answers go to a batch, which is published when it is full. */
+void answer_good(struct tq_queue *queue, const struct vq_chain *chain,
+		 const struct vscsi_request *request, __u64 bytes);
+void answer_used(struct tq_queue *queue, __u32 head, __u64 bytes);
+void answer_publish(struct tq_queue *queue);
+
+/* file.c: reads and writes of files, through io_uring. */
+int file_setup(struct tq_queue *queue);
+void file_teardown(struct tq_queue *queue);
+bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
+		const struct transfer *transfer, const struct vq_chain *chain);
+void file_submit(struct tq_queue *queue);
+bool file_reap(struct tq_queue *queue);
+void file_wait(struct tq_queue *queue);
+void file_release(struct tq_queue *queue, struct slot *slot);
+
+/* inflight.c: the area that survives this process. */
+int inflight_recover(struct tq_queue *queue, __u32 *base);
+void inflight_take(struct tq_queue *queue, const struct vq_chain *chains,
+		   __u32 count);
+void inflight_batch(struct tq_queue *queue);
+void inflight_batch_done(struct tq_queue *queue);
+
+/* rest.c: what to do when there is nothing to do. */
+void rest(struct tq_queue *queue);
+void rest_wake(const struct tq_queue *queue);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "queue.h"
+
+enum served {
+	SERVED_DONE,
+	SERVED_HANDED,
+};
+
+static struct tq_unit *run_unit(const struct tq_map *map,
+				const struct vscsi_address *address)
+{
+	if (address->lun >= TQ_MAP_LUNS)
+		return NULL;
+	return virt_load_acquire(&map->units[address->target][address->lun]);
+}
+
+/* Null and memory have nothing that could fail. */
+static void run_copy(struct tq_queue *queue, const struct tq_unit *unit,
+		     const struct transfer *transfer,
+		     const struct vq_chain *chain)
+{
+	const struct vscsi_request *request = &queue->request;
+	char *memory = unit->memory;
+
+	if (unit->store == TQ_STORE_NULL)
+		return;
+	/* The chain has so much room: transfer_decode() has compared. */
+	if (transfer->write)
+		(void)vq_chain_read(chain, request->data_offset,
+				    memory + transfer->offset, transfer->bytes);
+	else
+		(void)vq_chain_write(chain, request->data_offset,
+				     memory + transfer->offset,
+				     transfer->bytes);
+}
+
+static enum served run_hand(struct tq_queue *queue,
+			    const struct vscsi_request *request,
+			    const struct vq_chain *chain)
+{
+	queue->command = request;
+	queue->command_chain = chain;
+	return SERVED_HANDED;
+}
+
+static enum served run_command(struct tq_queue *queue,
+			       const struct vq_chain *chain)
+{
+	const struct tq_unit *unit =
+		run_unit(queue->map, &queue->request.command.address);
+	struct transfer transfer;
+
+	if (!unit || !transfer_decode(&queue->request, unit, &transfer))
+		return run_hand(queue, &queue->request, chain);
+	if (unit->store == TQ_STORE_FILE) {
+		if (file_start(queue, unit, &transfer, chain))
+			return SERVED_DONE;
+		return run_hand(queue, &queue->request, chain);
+	}
+	run_copy(queue, unit, &transfer, chain);
+	answer_good(queue, chain, &queue->request, transfer.bytes);
+	return SERVED_DONE;
+}
+
+static enum served run_chain(struct tq_queue *queue,
+			     const struct vq_chain *chain)
+{
+	int error = vscsi_request_parse(chain, false, &queue->request);
+
+	if (likely(!error))
+		return run_command(queue, chain);
+	if (error == -ENOSPC ||
+	    vscsi_command_reject(chain, VIRTIO_SCSI_S_BAD_TARGET))
+		answer_used(queue, chain->head, 0);
+	else
+		answer_used(queue, chain->head, RESPONSE_BYTES);
+	return SERVED_DONE;
+}
+
+/* A file did not serve it in full: the caller finds out why, and says so. */
+static enum served run_failed(struct tq_queue *queue)
+{
+	struct slot *slot = queue->failed;
+
+	queue->failed = slot->next;
+	queue->command_slot = slot;
+	return run_hand(queue, &slot->request, &slot->chain);
+}
+
+static enum served run_batch(struct tq_queue *queue)
+{
+	if (queue->failed)
+		return run_failed(queue);
+	while (queue->at < queue->taken) {
+		const struct vq_chain *chain = &queue->chains[queue->at++];
+
+		if (run_chain(queue, chain) == SERVED_HANDED)
+			return SERVED_HANDED;
+	}
+	return SERVED_DONE;
+}
+
+/* Chains that a device before us had taken come first. */
+static int run_resume(struct tq_queue *queue)
+{
+	__u16 head = queue->resume[queue->resume_at];
+	int error = vq_device_take(&queue->device, head, queue->segments,
+				   VQ_CHAIN_SEGMENTS_MAX, queue->chains);
+
+	if (error)
+		return error;
+	queue->resume_at++;
+	queue->taken = 1;
+	return 0;
+}
+
+static int run_take(struct tq_queue *queue)
+{
+	int error;
+
+	queue->at = 0;
+	queue->taken = 0;
+	if (queue->resume_at < queue->resume_count)
+		return run_resume(queue);
+	error = vq_device_pop_batch(&queue->device, queue->segments,
+				    VQ_CHAIN_SEGMENTS_MAX, queue->chains,
+				    QUEUE_BATCH, &queue->taken);
+	if (!error)
+		inflight_take(queue, queue->chains, queue->taken);
+	return error;
+}
+
+/* Whether to let what is in flight come to its end before taking more. */
+static bool run_draining(struct tq_queue *queue, bool *stop)
+{
+	__u64 wanted = virt_load_acquire(&queue->flush_wanted);
+
+	*stop = virt_load_acquire(&queue->stop);
+	if (queue->busy)
+		return *stop || wanted != queue->flush_done;
+	if (wanted != queue->flush_done)
+		virt_store_release(&queue->flush_done, wanted);
+	return false;
+}
+
+/* One round without commands for the caller; 1 asks for another. */
+static int run_round(struct tq_queue *queue)
+{
+	bool reaped = file_reap(queue), stop;
+	int error;
+
+	file_submit(queue);
+	answer_publish(queue);
+	if (queue->failed || reaped)
+		return 1;
+	if (run_draining(queue, &stop)) {
+		file_wait(queue);
+		return 1;
+	}
+	if (stop)
+		return TQ_STOPPED;
+	error = run_take(queue);
+	if (error)
+		return error;
+	if (queue->taken)
+		queue->idle_since = 0;
+	else
+		rest(queue);
+	return 1;
+}
+
+/* The driver broke the ring: what is in flight still gets its answer. */
+static int run_broken(struct tq_queue *queue, int error)
+{
+	while (queue->busy && !queue->failed) {
+		file_submit(queue);
+		file_wait(queue);
+		(void)file_reap(queue);
+	}
+	answer_publish(queue);
+	return queue->failed ? 1 : error;
+}
+
+int tq_queue_run(struct tq_queue *queue)
+{
+	int result;
+
+	do {
+		if (run_batch(queue) == SERVED_HANDED)
+			return TQ_COMMAND;
+		result = run_round(queue);
+		if (result < 0)
+			result = run_broken(queue, result);
+	} while (result > 0);
+	return result;
+}

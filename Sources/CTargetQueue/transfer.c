@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "queue.h"
+
+#define OPCODE_READ_10	0x28
+#define OPCODE_WRITE_10 0x2a
+#define OPCODE_READ_16	0x88
+#define OPCODE_WRITE_16 0x8a
+
+#define FLAG_FUA 0x08
+#define FLAG_DPO 0x10
+
+/* What the unit reports as its longest transfer. */
+#define TRANSFER_MAX (16u << 20)
+
+/**
+ * struct extent - what a CDB asks for
+ * @block: first block
+ * @count: number of blocks
+ * @flags: second byte
+ * @control: last byte
+ * @write: which way
+ */
+struct extent {
+	__u64 block;
+	__u32 count;
+	__u8 flags;
+	__u8 control;
+	bool write;
+};
+
+static __u64 big_endian(const __u8 *bytes, unsigned int count)
+{
+	__u64 value = 0;
+
+	while (count--)
+		value = value << 8 | *bytes++;
+	return value;
+}
+
+static bool extent_decode(const __u8 *cdb, struct extent *extent)
+{
+	extent->flags = cdb[1];
+	switch (cdb[0]) {
+	case OPCODE_READ_10:
+	case OPCODE_WRITE_10:
+		extent->block = big_endian(cdb + 2, 4);
+		extent->count = (__u32)big_endian(cdb + 7, 2);
+		extent->control = cdb[9];
+		extent->write = cdb[0] == OPCODE_WRITE_10;
+		return true;
+	case OPCODE_READ_16:
+	case OPCODE_WRITE_16:
+		extent->block = big_endian(cdb + 2, 8);
+		extent->count = (__u32)big_endian(cdb + 10, 4);
+		extent->control = cdb[15];
+		extent->write = cdb[0] == OPCODE_WRITE_16;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool transfer_decode(const struct vscsi_request *request,
+		     const struct tq_unit *unit, struct transfer *transfer)
+{
+	__u32 open = virt_load_acquire(&unit->open);
+	__u64 blocks = READ_ONCE(unit->blocks);
+	struct extent extent;
+
+	if (!extent_decode(request->command.cdb, &extent) || extent.control ||
+	    extent.flags & ~(FLAG_DPO | FLAG_FUA) || !extent.count)
+		return false;
+	if (!(open & (extent.write ? TQ_OPEN_WRITE : TQ_OPEN_READ)))
+		return false;
+	/* A read past the write cache is rare enough. */
+	if (!extent.write && extent.flags & FLAG_FUA)
+		return false;
+	if (extent.block >= blocks || extent.count > blocks - extent.block)
+		return false;
+	transfer->offset = extent.block << unit->block_shift;
+	transfer->bytes = (__u64)extent.count << unit->block_shift;
+	transfer->write = extent.write;
+	transfer->stable =
+		extent.flags & FLAG_FUA || open & TQ_OPEN_WRITE_THROUGH;
+	return transfer->bytes <= TRANSFER_MAX &&
+	       transfer->bytes <= request->data_bytes &&
+	       request->direction ==
+		       (extent.write ? VSCSI_TO_DEVICE : VSCSI_FROM_DEVICE);
+}
