@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+public import SystemPackage
+import Glibc
+
+/// Memory that a front-end hands over.
+public struct SharedRegion: Sendable {
+    public let guestAddress: UInt64
+    public let byteCount: UInt64
+    /// The address in this process of the first byte, which ring addresses refer to.
+    public let userAddress: UInt64
+    public let file: PassedDescriptor
+
+    public init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt64, file: PassedDescriptor) {
+        self.guestAddress = guestAddress
+        self.byteCount = byteCount
+        self.userAddress = userAddress
+        self.file = file
+    }
+
+    var encoded: [UInt8] {
+        [guestAddress, byteCount, userAddress, 0].flatMap { WireFields.bytes($0) }
+    }
+}
+
+/// A ring that a front-end hands over: size, addresses in this process, and its eventfds.
+public struct FrontEndRing: Sendable {
+    public let size: UInt16
+    public let descriptors: UInt64
+    public let available: UInt64
+    public let used: UInt64
+    public let kick: PassedDescriptor
+    public let call: PassedDescriptor
+    public let error: PassedDescriptor
+
+    public init(
+        size: UInt16,
+        descriptors: UInt64,
+        available: UInt64,
+        used: UInt64,
+        kick: PassedDescriptor,
+        call: PassedDescriptor,
+        error: PassedDescriptor
+    ) {
+        self.size = size
+        self.descriptors = descriptors
+        self.available = available
+        self.used = used
+        self.kick = kick
+        self.call = call
+        self.error = error
+    }
+}
+
+/// The front-end's side of a vhost-user connection: what QEMU does for a guest, done for this process.
+///
+/// One thread uses it. Every request that has an answer waits for it, but not for ever.
+public final class FrontEndSession {
+    /// What the back-end offers.
+    public let offered: UInt64
+    /// The protocol features in use.
+    public let protocolFeatures: ProtocolFeatures
+    private let socket: MessageSocket
+    private let name: String
+    private var rings = 0
+
+    /// How long a back-end may take for an answer, in milliseconds.
+    private static let patience: UInt64 = 10_000
+
+    /// Connects, becomes the device's owner, and agrees on the protocol's features.
+    ///
+    /// - Parameter wanted: the protocol features to use where the back-end has them.
+    public init(_ path: FilePath, wanted: ProtocolFeatures = .all) throws(OperationError) {
+        let socket: MessageSocket
+        do throws(Errno) {
+            socket = MessageSocket(try UnixSocket(connectingTo: path))
+        } catch {
+            throw OperationError("connect to", path.string, errno: error)
+        }
+        self.socket = socket
+        name = path.string
+        offered = try Self.ask(socket, name, .getFeatures)
+        var features: ProtocolFeatures = []
+        if offered & TransportFeatures.protocolFeatures != 0 {
+            features = ProtocolFeatures(rawValue: try Self.ask(socket, name, .getProtocolFeatures))
+                .intersection(wanted)
+            try Self.send(
+                socket,
+                name,
+                VhostUserMessage(.setProtocolFeatures, WireFields.bytes(features.rawValue))
+            )
+        }
+        protocolFeatures = features
+        try send(VhostUserMessage(.setOwner))
+    }
+
+    /// Hands memory and rings over, and enables them; QEMU's order.
+    ///
+    /// - Parameter features: the virtio features to use, of those that are offered.
+    public func start(features: UInt64, memory: [SharedRegion], rings: [FrontEndRing], bases: [UInt16]? = nil)
+        throws(OperationError)
+    {
+        let transport = offered & TransportFeatures.protocolFeatures
+        try send(VhostUserMessage(.setFeatures, WireFields.bytes(features | transport)))
+        let table =
+            WireFields.bytes(UInt32(memory.count)) + WireFields.bytes(UInt32(0)) + memory.flatMap(\.encoded)
+        try acknowledged(.setMemoryTable, table, memory.map(\.file))
+        for (index, ring) in rings.enumerated() { try hand(ring, UInt32(index), bases?[index] ?? 0) }
+        if transport != 0 {
+            for index in rings.indices { try send(Self.state(.setRingEnable, UInt32(index), 1)) }
+        }
+        self.rings = rings.count
+    }
+
+    /// Takes the rings back.
+    ///
+    /// - Returns: the index of the next available entry of each.
+    @discardableResult
+    public func stop() throws(OperationError) -> [UInt16] {
+        defer { rings = 0 }
+        var bases: [UInt16] = []
+        for index in 0..<UInt32(rings) {
+            let state: UInt64 = try Self.ask(
+                socket,
+                name,
+                .getRingBase,
+                Self.state(.getRingBase, index, 0).payload
+            )
+            bases.append(UInt16(truncatingIfNeeded: state >> 32))
+        }
+        return bases
+    }
+
+    /// Sends any request, well-formed or not.
+    public func send(_ message: VhostUserMessage) throws(OperationError) {
+        try Self.send(socket, name, message)
+    }
+
+    /// Sends a request and waits for its answer.
+    public func ask(_ message: VhostUserMessage) throws(OperationError) -> VhostUserMessage {
+        try send(message)
+        return try Self.answer(socket, name, message.number)
+    }
+
+    private func hand(_ ring: FrontEndRing, _ index: UInt32, _ base: UInt16) throws(OperationError) {
+        try send(Self.state(.setRingSize, index, UInt32(ring.size)))
+        try send(Self.state(.setRingBase, index, UInt32(base)))
+        let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { WireFields.bytes($0) }
+        try send(
+            VhostUserMessage(.setRingAddress, WireFields.bytes(index) + WireFields.bytes(UInt32(0)) + areas)
+        )
+        for (request, event) in [
+            (VhostUserRequest.setRingError, ring.error), (.setRingCall, ring.call), (.setRingKick, ring.kick),
+        ] {
+            try send(VhostUserMessage(request, WireFields.bytes(UInt64(index)), rights: [event]))
+        }
+    }
+
+    private func acknowledged(_ request: VhostUserRequest, _ payload: [UInt8], _ rights: [PassedDescriptor])
+        throws(OperationError)
+    {
+        let asks = protocolFeatures.contains(.replyAck)
+        try send(VhostUserMessage(request, payload, rights: rights, needsReply: asks))
+        guard asks else { return }
+        var answer = WireFields(try Self.answer(socket, name, request.rawValue).payload)
+        guard answer.next(UInt64.self) == 0 else {
+            throw OperationError(request.name, name, cause: "the back-end refuses it")
+        }
+    }
+
+    private static func state(_ request: VhostUserRequest, _ index: UInt32, _ value: UInt32)
+        -> VhostUserMessage
+    {
+        VhostUserMessage(request, WireFields.bytes(index) + WireFields.bytes(value))
+    }
+
+    private static func ask(
+        _ socket: MessageSocket,
+        _ name: String,
+        _ request: VhostUserRequest,
+        _ payload: [UInt8] = []
+    ) throws(OperationError) -> UInt64 {
+        try send(socket, name, VhostUserMessage(request, payload))
+        var fields = WireFields(try answer(socket, name, request.rawValue).payload)
+        return fields.next()
+    }
+
+    private static func send(_ socket: MessageSocket, _ name: String, _ message: VhostUserMessage)
+        throws(OperationError)
+    {
+        do throws(Errno) {
+            try socket.send(message)
+        } catch {
+            throw OperationError(message.request?.name ?? "send a message to", name, errno: error)
+        }
+    }
+
+    private static func answer(_ socket: MessageSocket, _ name: String, _ number: UInt32)
+        throws(OperationError)
+        -> VhostUserMessage
+    {
+        let request = VhostUserRequest(rawValue: number)?.name ?? "request \(number)"
+        let deadline = MonotonicClock.nanoseconds + patience * 1_000_000
+        while MonotonicClock.nanoseconds < deadline {
+            do {
+                switch try socket.receive() {
+                case .message(let message) where message.isReply && message.number == number: return message
+                case .message:
+                    throw OperationError(request, name, cause: "the back-end answers something else")
+                case .end:
+                    throw OperationError(request, name, cause: "the back-end has closed the connection")
+                case .nothing: try wait(socket)
+                }
+            } catch let error as OperationError {
+                throw error
+            } catch {
+                throw OperationError(request, name, cause: "\(error)")
+            }
+        }
+        throw OperationError(request, name, errno: .timedOut, cause: "the back-end does not answer")
+    }
+
+    private static func wait(_ socket: MessageSocket) throws(Errno) {
+        var waits = [pollfd(fd: socket.socket.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
+        try SystemCalls.poll(&waits, milliseconds: 100)
+    }
+}
