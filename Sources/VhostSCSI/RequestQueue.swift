@@ -43,7 +43,10 @@ final class RequestQueue {
     /// - Parameters:
     ///   - depth: 1 to 1024.
     ///   - transferBytes: more than 0.
-    init(depth: Int, transferBytes: Int, features: VhostFeatures) throws(OperationError) {
+    ///   - isShared: whether another process has to map the memory.
+    init(depth: Int, transferBytes: Int, features: VhostFeatures, isShared: Bool = false)
+        throws(OperationError)
+    {
         self.depth = depth
         self.transferBytes = transferBytes
         usesIndirect = features.contains(.indirectDescriptors)
@@ -54,7 +57,10 @@ final class RequestQueue {
         // 26 bytes for each descriptor; the rest is for headers and alignment.
         let total = 3 * (size * 26 + 4096) + depth * (RequestSlot.byteCount + transferBytes + 4096)
         do {
-            memory = try GuestMemory(byteCount: total, guestAddress: Self.guestBase)
+            memory =
+                try isShared
+                ? GuestMemory(sharing: total, guestAddress: Self.guestBase)
+                : GuestMemory(byteCount: total, guestAddress: Self.guestBase)
             control = try DriverQueue(size: size, in: &memory, features: features.rawValue)
             event = try DriverQueue(size: size, in: &memory, features: features.rawValue)
             request = try DriverQueue(size: size, in: &memory, features: features.rawValue)
@@ -71,7 +77,8 @@ final class RequestQueue {
         VhostMemoryRegion(
             guestAddress: memory.guestAddress,
             byteCount: UInt64(memory.byteCount),
-            userAddress: memory.userAddress
+            userAddress: memory.userAddress,
+            file: memory.file
         )
     }
 

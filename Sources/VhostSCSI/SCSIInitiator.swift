@@ -29,17 +29,17 @@ public final class SCSIInitiator {
 
     let queue: RequestQueue
     private let targetName: String
-    private let device: VhostSCSIDevice?
+    private let device: (any SCSITransport)?
     /// Room for what comes back at once.
     var done: [Completion]
 
-    /// Lays out memory and rings, and starts `device` on them.
+    /// Lays out memory and rings, and starts the kernel's `device` on them.
     ///
     /// - Parameters:
     ///   - device: an open device, not started. Stop it with `detach`.
     ///   - depth: how many requests may be in flight, 1 to 1024.
     ///   - transferBytes: the most bytes that one command transfers, up to 4 MiB.
-    public init(_ device: VhostSCSIDevice, depth: Int = 1, transferBytes: Int = 256 << 10)
+    public convenience init(_ device: VhostSCSIDevice, depth: Int = 1, transferBytes: Int = 256 << 10)
         throws(OperationError)
     {
         guard let target = UInt8(exactly: device.options.tpgt) else {
@@ -49,10 +49,22 @@ public final class SCSIInitiator {
                 cause: "virtio-scsi has targets 0 to 255 only"
             )
         }
+        try self.init(device, target: target, depth: depth, transferBytes: transferBytes)
+    }
+
+    /// Lays out memory and rings, and starts any `device` on them.
+    public init(_ device: any SCSITransport, target: UInt8, depth: Int = 1, transferBytes: Int = 256 << 10)
+        throws(OperationError)
+    {
         self.target = target
         self.device = device
-        targetName = device.options.wwpn
-        queue = try RequestQueue(depth: depth, transferBytes: transferBytes, features: device.features)
+        targetName = device.name
+        queue = try RequestQueue(
+            depth: depth,
+            transferBytes: transferBytes,
+            features: device.features,
+            isShared: device.needsSharedMemory
+        )
         done = [Completion](repeating: Completion(), count: depth)
         try device.start(memory: [queue.region], rings: queue.rings)
         queue.connect(device.events[RequestQueue.ring])

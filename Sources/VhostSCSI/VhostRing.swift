@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+public import LinuxSystem
 
 /// A range of guest memory and where it lies in this process, as `struct vhost_memory_region` has it.
 public struct VhostMemoryRegion: Equatable, Sendable {
@@ -8,11 +9,19 @@ public struct VhostMemoryRegion: Equatable, Sendable {
     public let byteCount: UInt64
     /// The address of the same memory in this process.
     public let userAddress: UInt64
+    /// The memory as a file, where another process is to map it.
+    public let file: PassedDescriptor?
 
-    public init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt64) {
+    public init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt64, file: PassedDescriptor? = nil) {
         self.guestAddress = guestAddress
         self.byteCount = byteCount
         self.userAddress = userAddress
+        self.file = file
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        (left.guestAddress, left.byteCount, left.userAddress, left.file?.number)
+            == (right.guestAddress, right.byteCount, right.userAddress, right.file?.number)
     }
 }
 

@@ -190,7 +190,7 @@ public final class RingEvents: Sendable {
     /// The kernel signals it when it cannot go on with the ring.
     public let error: EventFD
 
-    init(kick: consuming EventFD, call: consuming EventFD, error: consuming EventFD) {
+    public init(kick: consuming EventFD, call: consuming EventFD, error: consuming EventFD) {
         self.kick = kick
         self.call = call
         self.error = error
