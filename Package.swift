@@ -56,10 +56,27 @@ let package = Package(
             cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
         ),
         .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
+        .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+        .target(
+            name: "CTargetQueue",
+            dependencies: ["CUring", "CVirtioSCSI", "CVirtqueue"],
+            cSettings: coreSettings + [.define("_GNU_SOURCE")]
+        ),
+        .target(
+            name: "CMemoryGuard",
+            cSettings: [
+                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+                .define("_GNU_SOURCE"),
+            ]
+        ),
         .target(name: "CRingBench", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
-        .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: settings),
+        .target(
+            name: "LinuxSystem",
+            dependencies: ["CLinux", "CMemoryGuard", system],
+            swiftSettings: settings
+        ),
         .target(name: "OptionParsing", swiftSettings: settings),
 
         // Floor 2: one kernel interface each.
@@ -92,6 +109,20 @@ let package = Package(
             exclude: ["DIFFERENCES.md"],
             swiftSettings: settings
         ),
+        .target(
+            name: "VhostUser",
+            dependencies: ["CVirtqueue", "LinuxSystem", "Virtqueue", system],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "VhostUserSCSI",
+            dependencies: [
+                "CTargetQueue", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "SCSITarget",
+                "VhostSCSI",
+                "VhostUser", "Virtqueue", system,
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "SCSITarget", dependencies: ["LinuxSystem", system], swiftSettings: settings),
         .target(
             name: "TestVM",
@@ -114,8 +145,9 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench", "TargetConfig",
-                "TestVM", "VhostSCSI",
+                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench", "SCSITarget",
+                "TargetConfig",
+                "TestVM", "VhostSCSI", "VhostUserSCSI",
                 arguments, subprocess, system,
             ],
             swiftSettings: settings

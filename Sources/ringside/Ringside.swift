@@ -19,6 +19,7 @@ struct Ringside: AsyncParsableCommand {
             ModuleCommand.self,
             QuickstartCommand.self,
             RingCommand.self,
+            ServeCommand.self,
             TargetCommand.self,
             VMCommand.self,
             VhostCommand.self,

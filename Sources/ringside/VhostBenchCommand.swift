@@ -18,6 +18,7 @@ struct VhostBenchCommand: ParsableCommand {
               ringside vhost bench id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost bench --rw randread --bs 4k --iodepth 1,32 --runtime 2 id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --rw write --write --bs 128k --count 1000 --json id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --socket /run/ringside/disk.sock --iodepth 32
               ringside vhost bench --rw write --dry-run id=a,wwpn=naa.5001405000001,tpgt=1
             """
     )
@@ -99,7 +100,7 @@ extension VhostBenchCommand {
         }
         let isWrite = ![.read, .randomRead].contains(rw)
         let plan = BenchPlan(
-            wwpn: device.options.wwpn,
+            wwpn: device.name,
             lun: Int(lun),
             rw: rw.rawValue,
             lunBytes: size.byteCount,

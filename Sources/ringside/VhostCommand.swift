@@ -3,11 +3,12 @@ import ArgumentParser
 import LinuxSystem
 import SystemPackage
 import VhostSCSI
+import VhostUserSCSI
 
 struct VhostCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vhost",
-        abstract: "Drive the kernel's vhost-scsi device without a guest.",
+        abstract: "Drive the kernel's vhost-scsi device, or a vhost-user-scsi back-end, without a guest.",
         discussion: """
             OPTIONS is a list as QEMU takes it: id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1[,vhostfd=N]
               id       a name for the device, unique among those that are open
@@ -22,17 +23,62 @@ struct VhostCommand: ParsableCommand {
     )
 }
 
-/// The device of the commands that use one.
+/// The device of the commands that drive one: the kernel's, or a back-end at a socket.
 struct VhostDeviceOptions: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("The device: id=NAME,wwpn=WWPN,tpgt=N[,vhostfd=N].", valueName: "options"),
+        help: ArgumentHelp(
+            "The kernel's device: id=NAME,wwpn=WWPN,tpgt=N[,vhostfd=N].",
+            valueName: "options"
+        ),
         transform: { try VhostSCSIOptions($0) }
     )
-    var options: VhostSCSIOptions
+    var options: VhostSCSIOptions?
+
+    @Option(
+        help: ArgumentHelp(
+            "Instead of the kernel's device, the vhost-user-scsi back-end here.",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
+    var socket: String?
+
+    @Option(help: "With --socket, the SCSI target that is addressed.")
+    var target: UInt8 = 0
 
     @OptionGroup var node: VhostNodeOptions
 
-    func open() throws -> VhostSCSIDevice { try VhostSCSIDevice(options, path: node.path) }
+    /// What is driven, for people.
+    var name: String { socket ?? options?.wwpn ?? "" }
+
+    func validate() throws {
+        guard (options == nil) != (socket == nil) else {
+            throw ValidationError("Give the kernel's device or --socket, one of them.")
+        }
+    }
+
+    func open() throws(OperationError) -> any SCSITransport {
+        if let options { return try VhostSCSIDevice(options, path: node.path) }
+        return try SocketTransport(FilePath(socket ?? ""))
+    }
+
+    /// Opens and starts the device.
+    func start(depth: Int, transferBytes: Int) throws(OperationError) -> SCSIInitiator {
+        try start(open(), depth: depth, transferBytes: transferBytes)
+    }
+
+    func start(_ device: any SCSITransport, depth: Int, transferBytes: Int) throws(OperationError)
+        -> SCSIInitiator
+    {
+        let initiator: SCSIInitiator
+        if let device = device as? VhostSCSIDevice {
+            initiator = try SCSIInitiator(device, depth: depth, transferBytes: transferBytes)
+        } else {
+            initiator = try SCSIInitiator(device, target: target, depth: depth, transferBytes: transferBytes)
+        }
+        initiator.timeout = node.timeout
+        return initiator
+    }
 }
 
 struct VhostNodeOptions: ParsableArguments {

@@ -27,24 +27,8 @@ struct VhostProbeCommand: ParsableCommand {
             for lun in try initiator.reportLUNs() { units.append(try LogicalUnitReport(initiator, lun)) }
             return units
         }
-        let report = ProbeReport(wwpn: device.options.wwpn, target: Int(initiator.target), luns: units)
+        let report = ProbeReport(wwpn: device.name, target: Int(initiator.target), luns: units)
         try output.print(report) { $0.description }
-    }
-}
-
-extension VhostDeviceOptions {
-    /// Opens and starts the device.
-    func start(depth: Int, transferBytes: Int) throws(OperationError) -> SCSIInitiator {
-        let device = try VhostSCSIDevice(options, path: node.path)
-        return try start(device, depth: depth, transferBytes: transferBytes)
-    }
-
-    func start(_ device: VhostSCSIDevice, depth: Int, transferBytes: Int) throws(OperationError)
-        -> SCSIInitiator
-    {
-        let initiator = try SCSIInitiator(device, depth: depth, transferBytes: transferBytes)
-        initiator.timeout = node.timeout
-        return initiator
     }
 }
 

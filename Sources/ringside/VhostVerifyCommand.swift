@@ -68,7 +68,7 @@ struct VhostVerifyCommand: ParsableCommand {
     private func printPlan(_ initiator: SCSIInitiator) throws {
         let size = try initiator.finishing { () throws(OperationError) in try initiator.readCapacity(lun: lun)
         }
-        let plan = VerifyPlan(wwpn: device.options.wwpn, lun: Int(lun), wouldOverwriteBytes: size.byteCount)
+        let plan = VerifyPlan(wwpn: device.name, lun: Int(lun), wouldOverwriteBytes: size.byteCount)
         try output.print(plan) { plan in
             "would overwrite all \(plan.wouldOverwriteBytes) bytes of LUN \(plan.lun) of \(plan.wwpn)"
         }

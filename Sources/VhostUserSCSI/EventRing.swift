@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import CVirtioSCSI
+import CVirtqueue
+import LinuxSystem
+import SystemPackage
+import VhostUser
+import Virtqueue
+
+/// Something that happened to the device, as `struct virtio_scsi_event` reports it.
+public struct DeviceEvent: Equatable, Sendable {
+    /// `VIRTIO_SCSI_T_*`
+    let kind: UInt32
+    let reason: UInt32
+    let target: UInt8
+    let lun: UInt16
+
+    /// A unit has come.
+    static func added(target: UInt8, lun: UInt16) -> DeviceEvent {
+        DeviceEvent(
+            kind: transportReset,
+            reason: UInt32(VIRTIO_SCSI_EVT_RESET_RESCAN),
+            target: target,
+            lun: lun
+        )
+    }
+
+    /// A unit has gone.
+    static func removed(target: UInt8, lun: UInt16) -> DeviceEvent {
+        DeviceEvent(
+            kind: transportReset,
+            reason: UInt32(VIRTIO_SCSI_EVT_RESET_REMOVED),
+            target: target,
+            lun: lun
+        )
+    }
+
+    private static let transportReset = UInt32(VIRTIO_SCSI_T_TRANSPORT_RESET)
+    static let missed: UInt32 = 0x8000_0000
+
+    func encoded(flags: UInt32) -> [UInt8] {
+        let address = [1, target, 0x40 | UInt8(lun >> 8), UInt8(lun & 0xff), 0, 0, 0, 0]
+        return WireFields.bytes(kind | flags) + address + WireFields.bytes(reason)
+    }
+}
+
+/// The event ring: buffers in which the driver wants to be told what happens.
+///
+/// Where it has given none, the next event that it does get carries the "missed" flag, as with the kernel.
+struct EventRing: ~Copyable {
+    private var queue: DeviceQueue
+    private let setup: RingSetup
+    private var hasMissed = false
+
+    init(_ setup: RingSetup) throws(Errno) {
+        // One at a time: what was taken but not used would be lost when the ring stops.
+        queue = try DeviceQueue(
+            setup.addresses,
+            table: setup.memory,
+            features: setup.features,
+            base: UInt32(setup.base),
+            batch: 1
+        )
+        self.setup = setup
+        queue.disableNotify()
+    }
+
+    var base: UInt16 { queue.base }
+
+    /// Reports an event, if the driver has given a buffer.
+    ///
+    /// - Throws: where the driver broke the ring.
+    mutating func report(_ event: DeviceEvent) throws(Errno) {
+        guard try queue.pop() == 1 else {
+            hasMissed = true
+            return
+        }
+        let bytes = event.encoded(flags: hasMissed ? DeviceEvent.missed : 0)
+        let fits = queue.writableBytes(0) >= UInt64(bytes.count)
+        // The span covers the array's bytes.
+        if fits { try unsafe queue.write(0, offset: 0, bytes.span.bytes) }
+        hasMissed = !fits
+        let used = [UsedChain(id: queue.head(0), len: fits ? UInt32(bytes.count) : 0)]
+        queue.push(used.span)
+        if queue.signalNeeded(), let call = setup.call { EventFD.signal(call.number) }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+import CTargetQueue
+import CVirtioSCSI
+import CVirtqueue
+import LinuxSystem
+import SCSITarget
+import Synchronization
+import SystemPackage
+import VhostUser
+import Virtqueue
+
+/// A request ring that is being served, by a thread of its own.
+///
+/// Sendable although it holds a pointer: the C queue is used by the thread alone, but for what may be called from any.
+@safe final class RequestRing: @unchecked Sendable {
+    private let queue: OpaquePointer
+    private let setup: RingSetup
+    private let units: UnitMap
+    private let nexus: Nexus
+    private let fault: @Sendable (Errno) -> Void
+    private let isDone = Atomic(false)
+    private var thread: WorkerThread?
+
+    /// Begins to serve.
+    ///
+    /// - Parameters:
+    ///   - spin: the longest that the thread looks for requests before it sleeps.
+    ///   - fault: told, on the thread, that the driver broke the ring.
+    init(
+        _ number: Int,
+        _ setup: RingSetup,
+        units: UnitMap,
+        nexus: Nexus,
+        spin: Duration,
+        fault: @escaping @Sendable (Errno) -> Void
+    ) throws(Errno) {
+        self.setup = setup
+        self.units = units
+        self.nexus = nexus
+        self.fault = fault
+        unsafe queue = try Self.make(setup, units, spin)
+        thread = try WorkerThread(name: "request-\(number - 2)") { [self] in serve() }
+    }
+
+    deinit {
+        // The thread has ended: it holds a reference.
+        unsafe tq_queue_destroy(queue)
+    }
+
+    private static func make(_ setup: RingSetup, _ units: UnitMap, _ spin: Duration) throws(Errno)
+        -> OpaquePointer
+    {
+        var queue: OpaquePointer?
+        // Memory table, units and in-flight area are kept by `setup` and `units`.
+        var parameters = unsafe tq_setup()
+        unsafe parameters.rings = setup.addresses.rings
+        unsafe parameters.memory = UnsafePointer(setup.memory.table)
+        unsafe parameters.map = UnsafePointer(units.table)
+        unsafe parameters.inflight = setup.inflight.flatMap { inflight in
+            unsafe UnsafeMutablePointer(bitPattern: UInt(inflight.part))
+        }
+        unsafe parameters.features = setup.features
+        unsafe parameters.base = UInt32(setup.base)
+        unsafe parameters.kick = setup.kick?.number ?? -1
+        unsafe parameters.call = setup.call?.number ?? -1
+        unsafe parameters.spin_ns = UInt64(spin / .nanoseconds(1))
+        try Errno.check(unsafe tq_queue_create(&parameters, &queue))
+        guard let made = unsafe queue else { throw .noMemory }
+        return unsafe made
+    }
+
+    /// Ends serving, with everything that was taken answered.
+    ///
+    /// - Returns: the index of the next available entry.
+    func stop() -> UInt16 {
+        unsafe tq_queue_stop(queue)
+        thread?.join()
+        thread = nil
+        return unsafe tq_queue_base(queue)
+    }
+
+    /// Waits until every command that was taken before this is answered.
+    func flush() {
+        let wanted = unsafe tq_queue_flush(queue)
+        while unsafe tq_queue_flushed(queue) < wanted && !isDone.load(ordering: .acquiring) {
+            SystemCalls.sleep(microseconds: 100)
+        }
+    }
+
+    var counters: RingCounters {
+        var numbers = tq_counters()
+        unsafe tq_queue_counters(queue, &numbers)
+        return RingCounters(numbers)
+    }
+
+    private func serve() {
+        var result = unsafe tq_queue_run(queue)
+        while result == TQ_COMMAND {
+            answer()
+            result = unsafe tq_queue_run(queue)
+        }
+        isDone.store(true, ordering: .releasing)
+        if result < 0 { fault(Errno(rawValue: -result)) }
+    }
+
+    /// Carries out the command that the C core leaves to us.
+    private func answer() {
+        var chain: UnsafePointer<vq_chain>?
+        // Both are valid until the command is answered.
+        guard let request = unsafe tq_queue_command(queue, &chain)?.pointee, let chain = unsafe chain else {
+            return
+        }
+        guard let target = units[request.command.address.target] else {
+            return respond(response: UInt8(VIRTIO_SCSI_S_BAD_TARGET))
+        }
+        let provided = Int(clamping: request.data_bytes)
+        let room = min(provided, LogicalUnit.maximumTransfer)
+        let sends = request.direction == VSCSI_TO_DEVICE
+        var dataOut = [UInt8](repeating: 0, count: sends ? room : 0)
+        if sends {
+            // The chain has so much: the parser has counted.
+            _ = unsafe vq_chain_read(chain, request.data_offset, &dataOut, UInt64(room))
+        }
+        var dataIn = [UInt8](repeating: 0, count: request.direction == VSCSI_FROM_DEVICE ? room : 0)
+        var block = request.command.cdb
+        let outcome = unsafe withUnsafeBytes(of: &block) { bytes in
+            let cdb = unsafe Span<UInt8>(_unsafeBytes: bytes)
+            var space = dataIn.mutableSpan
+            return target.execute(
+                cdb,
+                lun: request.command.address.lun,
+                from: nexus,
+                dataOut: dataOut.span,
+                dataIn: &space
+            )
+        }
+        respond(outcome, provided: provided, dataIn)
+    }
+
+    private func respond(_ outcome: CommandOutcome, provided: Int, _ dataIn: [UInt8]) {
+        let isShort = outcome.status == .good && outcome.wanted > provided
+        respond(
+            response: UInt8(isShort ? VIRTIO_SCSI_S_OVERRUN : VIRTIO_SCSI_S_OK),
+            status: outcome.status,
+            residual: provided - outcome.dataInCount - outcome.dataOutCount,
+            sense: outcome.sense,
+            data: dataIn,
+            count: outcome.dataInCount
+        )
+    }
+
+    private func respond(
+        response: UInt8,
+        status: SCSIStatus = .good,
+        residual: Int = 0,
+        sense: [UInt8] = [],
+        data: [UInt8] = [],
+        count: Int = 0
+    ) {
+        var answer = vscsi_response()
+        answer.response = response
+        answer.status = status.rawValue
+        answer.resid = UInt32(clamping: residual)
+        answer.sense_bytes = UInt32(sense.count)
+        // Sense data has 28 bytes at most, of 96.
+        unsafe withUnsafeMutableBytes(of: &answer.sense) { room in unsafe room.copyBytes(from: sense) }
+        unsafe tq_queue_answer(queue, &answer, data, UInt64(count))
+    }
+}
+
+/// What a request ring did since it was started.
+public struct RingCounters: Equatable, Sendable, Encodable {
+    public let commands: UInt64
+    public let handed: UInt64
+    public let sleeps: UInt64
+    public let kicks: UInt64
+    public let calls: UInt64
+
+    init(_ counters: tq_counters) {
+        commands = counters.commands
+        handed = counters.handed
+        sleeps = counters.sleeps
+        kicks = counters.kicks
+        calls = counters.calls
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+public import SystemPackage
+public import VhostSCSI
+import VhostUser
+
+/// A vhost-user-scsi back-end at a socket, driven without a guest.
+public final class SocketTransport: SCSITransport {
+    public let name: String
+    public let needsSharedMemory = true
+    public var features: VhostFeatures { VhostFeatures(rawValue: session.offered).intersection(.wanted) }
+    public private(set) var events: [RingEvents] = []
+    private let session: FrontEndSession
+
+    public init(_ path: FilePath) throws(OperationError) {
+        name = path.string
+        session = try FrontEndSession(path)
+    }
+
+    public func start(memory: [VhostMemoryRegion], rings: [VhostRing]) throws(OperationError) {
+        var handed: [FrontEndRing] = []
+        do throws(Errno) {
+            for ring in rings {
+                let events = RingEvents(kick: try EventFD(), call: try EventFD(), error: try EventFD())
+                self.events.append(events)
+                handed.append(
+                    FrontEndRing(
+                        size: ring.size,
+                        descriptors: ring.descriptors,
+                        available: ring.available,
+                        used: ring.used,
+                        kick: try Self.copy(events.kick),
+                        call: try Self.copy(events.call),
+                        error: try Self.copy(events.error)
+                    )
+                )
+            }
+        } catch {
+            throw OperationError("make eventfds for", name, errno: error)
+        }
+        let regions = memory.compactMap { region in
+            region.file.map { file in
+                SharedRegion(
+                    guestAddress: region.guestAddress,
+                    byteCount: region.byteCount,
+                    userAddress: region.userAddress,
+                    file: file
+                )
+            }
+        }
+        precondition(regions.count == memory.count, "memory for another process is shared")
+        try session.start(features: features.rawValue, memory: regions, rings: handed)
+    }
+
+    public func stop() throws(OperationError) {
+        defer { events = [] }
+        try session.stop()
+    }
+
+    private static func copy(_ event: borrowing EventFD) throws(Errno) -> PassedDescriptor {
+        PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+public import LinuxSystem
+import SCSITarget
+public import SystemPackage
+import VhostUser
+
+/// Serves logical units to the front-end that connects to a socket, one at a time.
+public final class TargetServer {
+    /// The units; they may come and go while the server runs.
+    public let units: UnitMap
+    private let path: FilePath
+    private let listener: UnixSocket
+    private let spin: Duration
+    private let note: @Sendable (String) -> Void
+    private var session: (socket: UnixSocket, back: BackendSession, device: SCSIHostDevice)?
+    private var connections = 0
+
+    /// Begins to listen.
+    ///
+    /// - Parameters:
+    ///   - permissions: of the socket; who may not write to it cannot connect.
+    ///   - spin: the longest that a request ring looks for work before it sleeps.
+    ///   - note: told, on any thread, of connections and of what goes wrong with them.
+    public init(
+        _ units: UnitMap,
+        at path: FilePath,
+        permissions: FilePermissions,
+        spin: Duration,
+        note: @escaping @Sendable (String) -> Void
+    ) throws(OperationError) {
+        self.units = units
+        self.path = path
+        self.spin = spin
+        self.note = note
+        do throws(Errno) {
+            listener = try UnixSocket(listeningAt: path, permissions: permissions)
+            try SystemCalls.setNonBlocking(listener.descriptor)
+        } catch {
+            let inUse = error == .addressInUse
+            throw OperationError(
+                "listen at",
+                path.string,
+                errno: error,
+                hint: inUse ? "remove it if no server uses it any more" : nil
+            )
+        }
+    }
+
+    deinit {
+        // Whoever starts next finds the name free; that it is gone already is as good.
+        unsafe unlink(path.string)
+    }
+
+    /// Serves until `stop` becomes readable; what was taken is answered by then.
+    public func run(until stop: FileDescriptor) throws(OperationError) {
+        defer { disconnect() }
+        while true {
+            var waits = [entry(stop.rawValue), entry(session == nil ? listener.descriptor.rawValue : -1)]
+            waits += [entry(session?.socket.descriptor.rawValue ?? -1), entry(session?.device.kick ?? -1)]
+            do throws(Errno) {
+                try SystemCalls.poll(&waits, milliseconds: -1)
+            } catch {
+                throw OperationError("wait for", path.string, errno: error)
+            }
+            if waits[0].revents != 0 { return }
+            if waits[1].revents != 0 { connect() }
+            if waits[2].revents != 0 { handleMessages() }
+            if waits[3].revents != 0 { session?.device.serveControl() }
+        }
+    }
+
+    private func entry(_ number: CInt) -> pollfd { pollfd(fd: number, events: Int16(POLLIN), revents: 0) }
+
+    private func connect() {
+        do throws(Errno) {
+            let socket = try listener.accept()
+            connections += 1
+            let nexus = Nexus("iqn.2026-11.ringside:\(path.lastComponent?.string ?? "socket")")
+            let device = SCSIHostDevice(units, nexus: nexus, spin: spin, note: note)
+            session = (socket, BackendSession(socket, device, note: note), device)
+            note("front-end \(connections) connected")
+        } catch {
+            // Out of descriptors, it stays in the backlog; looking again at once would be of no use.
+            note("a front-end cannot be taken: \(error.description)")
+            SystemCalls.sleep(microseconds: 100_000)
+        }
+    }
+
+    private func handleMessages() {
+        do throws(VhostUserRefusal) {
+            guard try session?.back.handleMessages() == false else { return }
+            note("front-end \(connections) disconnected")
+        } catch {
+            note("front-end \(connections) dropped: \(error.description)")
+        }
+        disconnect()
+    }
+
+    private func disconnect() {
+        session?.back.close()
+        session = nil
+    }
+
+    /// What the request rings of the present front-end did, by their numbers.
+    public var counters: [Int: RingCounters] { session?.device.counters ?? [:] }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+package import CTargetQueue
+import CVirtioSCSI
+import LinuxSystem
+public import SCSITarget
+import Synchronization
+import SystemPackage
+
+/// Targets and their logical units, as a front-end addresses them.
+///
+/// Beside the targets themselves it keeps the table by which the request queues find the store behind an address, so
+/// that plain reads and writes need not ask the unit. Sendable although it holds pointers: the table's entries change
+/// atomically, and nothing in it is freed before the map is.
+@safe public final class UnitMap: @unchecked Sendable {
+    /// The table for the C core, valid while the map lives.
+    @unsafe package let table: UnsafeMutablePointer<tq_map>
+    private let targets = Mutex<[UInt8: TargetDevice]>([:])
+    /// The initiators that are there.
+    private let nexuses = Mutex<Set<Nexus>>([])
+    /// All entries that were ever made; a queue may still be looking at one that was taken away.
+    private let entries = Mutex<[UnitEntry]>([])
+
+    public init() {
+        // A table of pointers, all NULL.
+        unsafe table = .allocate(capacity: 1)
+        unsafe table.initialize(to: tq_map())
+    }
+
+    deinit {
+        unsafe table.deallocate()
+    }
+
+    /// The target with this number, 0 to 255.
+    public subscript(target: UInt8) -> TargetDevice? { targets.withLock { $0[target] } }
+
+    /// Puts a unit behind an address, and its target where that is new.
+    ///
+    /// - Returns: false where the address is taken.
+    @discardableResult
+    public func attach(_ unit: LogicalUnit, store: any BlockStore, target: UInt8, lun: UInt16) -> Bool {
+        let device = targets.withLock { targets in
+            if let device = targets[target] { return device }
+            let device = TargetDevice()
+            targets[target] = device
+            return device
+        }
+        for nexus in nexuses.withLock({ $0 }) { unit.connect(nexus) }
+        guard device.attach(unit, at: lun) else { return false }
+        guard let entry = UnitEntry(store) else { return true }
+        entries.withLock { $0.append(entry) }
+        unit.observeGate { gate in entry.open(gate) }
+        set(entry, target, lun)
+        return true
+    }
+
+    /// Takes a unit away. Commands that queues have taken may still reach it.
+    ///
+    /// - Returns: the unit, or nil where there is none.
+    public func detach(target: UInt8, lun: UInt16) -> LogicalUnit? {
+        set(nil, target, lun)
+        return self[target]?.detach(lun)
+    }
+
+    /// Makes an initiator known to all units, before its commands go past them.
+    func connect(_ nexus: Nexus) {
+        nexuses.withLock { _ = $0.insert(nexus) }
+        all.forEach { $0.connect(nexus) }
+    }
+
+    /// Forgets an initiator that is gone.
+    func disconnect(_ nexus: Nexus) {
+        nexuses.withLock { _ = $0.remove(nexus) }
+        all.forEach { $0.disconnect(nexus) }
+    }
+
+    /// I_T NEXUS RESET: the initiator begins anew.
+    func reset(of nexus: Nexus) {
+        disconnect(nexus)
+        connect(nexus)
+    }
+
+    private var all: [TargetDevice] { targets.withLock { Array($0.values) } }
+
+    private func set(_ entry: UnitEntry?, _ target: UInt8, _ lun: UInt16) {
+        var address = vscsi_address(target: target, lun: lun)
+        // The entry lives as long as the map.
+        unsafe tq_map_set(table, &address, entry?.unit)
+    }
+}
+
+/// A unit as the C core sees it.
+///
+/// Sendable although it holds a pointer: what changes behind it changes atomically.
+@safe private final class UnitEntry: @unchecked Sendable {
+    let unit: UnsafeMutablePointer<tq_unit>
+    /// Keeps memory and descriptor.
+    private let store: any BlockStore
+
+    /// Nil where the C core does not know this kind of store.
+    init?(_ store: any BlockStore) {
+        var entry = unsafe tq_unit()
+        switch store {
+        case is NullStore: unsafe entry.store = TQ_STORE_NULL
+        case let store as RAMStore:
+            unsafe entry.store = TQ_STORE_MEMORY
+            unsafe entry.memory = store.memory.base
+        case let store as FileStore:
+            unsafe entry.store = TQ_STORE_FILE
+            unsafe entry.file = store.descriptor.rawValue
+        default: return nil
+        }
+        unsafe entry.block_shift = UInt32(store.blockSize.trailingZeroBitCount)
+        self.store = store
+        unsafe unit = .allocate(capacity: 1)
+        unsafe unit.initialize(to: entry)
+    }
+
+    deinit {
+        unsafe unit.deallocate()
+    }
+
+    func open(_ gate: UnitGate) {
+        var bits: Int32 = 0
+        if gate.isOpen { bits |= TQ_OPEN_READ }
+        if gate.isOpen && gate.isWritable { bits |= TQ_OPEN_WRITE }
+        if gate.flushesWrites { bits |= TQ_OPEN_WRITE_THROUGH }
+        unsafe tq_unit_open(unit, gate.blockCount, UInt32(bits))
+    }
+}

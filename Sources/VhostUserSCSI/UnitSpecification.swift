@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+import OptionParsing
+public import SCSITarget
+public import SystemPackage
+
+/// A logical unit as a command line gives it: `[TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT]`.
+///
+/// Kinds are `file:PATH` (a file or block device), `ramdisk:SIZE` and `null:SIZE`. A comma in a path is written as two.
+public struct UnitSpecification: Equatable, Sendable {
+    /// Where the blocks are.
+    public enum Backing: Equatable, Sendable {
+        case file(FilePath)
+        case ramdisk(ByteSize)
+        case null(ByteSize)
+    }
+
+    public let target: UInt8
+    public let lun: UInt16
+    public let backing: Backing
+    public let blockSize: Int
+    public let isReadOnly: Bool
+    /// The unit serial number; where none is given, one that stays the same for the same file or address.
+    public let serial: String
+
+    public init(_ text: String) throws(OperationError) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else {
+            throw Self.refusal(text, "it is not LUN=KIND:WHAT", "as in 0=file:disk.img or 1:2=ramdisk:1G")
+        }
+        (target, lun) = try Self.address(String(parts[0]), text)
+        // The first pair of the list is the store: its kind is the key.
+        let list = try Self.list(String(parts[1]), text)
+        backing = try Self.backing(list, text)
+        switch list["bs"] ?? "512" {
+        case "512": blockSize = 512
+        case "4096", "4k": blockSize = 4096
+        case let size: throw Self.refusal(text, "block size \"\(size)\"", "it is 512 or 4096")
+        }
+        switch list["ro"] ?? "off" {
+        case "off": isReadOnly = false
+        case "on": isReadOnly = true
+        case let value: throw Self.refusal(text, "ro=\"\(value)\"", "it is on or off")
+        }
+        serial = try Self.serial(list, text) ?? Self.derivedSerial(backing, target, lun)
+    }
+
+    /// Opens or makes the store.
+    public func open() throws(OperationError) -> (unit: LogicalUnit, store: any BlockStore) {
+        let store: any BlockStore
+        do throws(Errno) {
+            switch backing {
+            case .file(let path):
+                store = try FileStore(path, blockSize: blockSize, isReadOnly: isReadOnly)
+            case .ramdisk(let size): store = try RAMStore(byteCount: UInt64(size.bytes), blockSize: blockSize)
+            case .null(let size): store = try NullStore(byteCount: UInt64(size.bytes), blockSize: blockSize)
+            }
+        } catch {
+            let cause = error == .invalidArgument ? "its size is no multiple of \(blockSize) bytes" : nil
+            throw OperationError("open", description, errno: error, cause: cause)
+        }
+        return (LogicalUnit(store: store, identity: UnitIdentity(serial: serial)), store)
+    }
+}
+
+extension UnitSpecification: CustomStringConvertible {
+    public var description: String { "\(target):\(lun)=\(store)" }
+
+    /// The store alone, as in `ramdisk:1G`.
+    public var store: String {
+        switch backing {
+        case .file(let path): "file:\(path)"
+        case .ramdisk(let size): "ramdisk:\(size)"
+        case .null(let size): "null:\(size)"
+        }
+    }
+
+    private static func address(_ address: String, _ text: String) throws(OperationError) -> (UInt8, UInt16) {
+        let fields = address.split(separator: ":", omittingEmptySubsequences: false)
+        let target = fields.count == 2 ? Decimal.value(of: String(fields[0])) : 0
+        guard (1...2).contains(fields.count), let target, let target = UInt8(exactly: target),
+            let lun = Decimal.value(of: String(fields[fields.count - 1])),
+            lun <= UInt64(TargetDevice.highestLUN)
+        else {
+            throw refusal(text, "\"\(address)\" is no address", "[TARGET:]LUN, 0 to 255 and 0 to 16383")
+        }
+        return (target, UInt16(lun))
+    }
+
+    private static func list(_ pairs: String, _ text: String) throws(OperationError) -> OptionList {
+        guard let colon = pairs.firstIndex(of: ":") else {
+            throw refusal(text, "it names no store", "file:PATH, ramdisk:SIZE or null:SIZE")
+        }
+        let store = pairs[..<colon] + "=" + pairs[pairs.index(after: colon)...]
+        do {
+            return try OptionList(String(store), known: ["file", "ramdisk", "null", "bs", "ro", "serial"])
+        } catch {
+            throw refusal(text, error.description)
+        }
+    }
+
+    private static func backing(_ list: OptionList, _ text: String) throws(OperationError) -> Backing {
+        let stores = list.options.filter { ["file", "ramdisk", "null"].contains($0.key) }
+        guard stores.count == 1, let store = stores.first, store.position == 1, !store.value.isEmpty else {
+            throw refusal(text, "it names no store, or several", "file:PATH, ramdisk:SIZE or null:SIZE")
+        }
+        if store.key == "file" { return .file(FilePath(store.value)) }
+        let size = try ByteSize(store.value)
+        guard size.bytes > 0 else { throw refusal(text, "a size of 0") }
+        return store.key == "null" ? .null(size) : .ramdisk(size)
+    }
+
+    private static func serial(_ list: OptionList, _ text: String) throws(OperationError) -> String? {
+        guard let serial = list["serial"] else { return nil }
+        guard (1...36).contains(serial.utf8.count), serial.utf8.allSatisfy({ (0x20..<0x7f).contains($0) })
+        else {
+            throw refusal(text, "serial \"\(serial)\"", "it has 1 to 36 printable ASCII characters")
+        }
+        return serial
+    }
+
+    private static func derivedSerial(_ backing: Backing, _ target: UInt8, _ lun: UInt16) -> String {
+        if case .file(let path) = backing { return StableHash.hexadecimal(path.string) }
+        return StableHash.hexadecimal("\(target):\(lun)")
+    }
+
+    private static func refusal(_ text: String, _ cause: String, _ hint: String? = nil) -> OperationError {
+        OperationError("parse", "LUN \"\(text)\"", cause: cause, hint: hint)
+    }
+}
