@@ -7,6 +7,8 @@ struct VectorTests {
     static let chainCount = vectorCount { unsafe chain_vector_at($0) != nil }
     static let packedCount = vectorCount { unsafe packed_vector_at($0) != nil }
     static let signalCount = vectorCount { unsafe signal_vector_at($0) != nil }
+    static let eventCount = vectorCount { unsafe event_vector_at($0) != nil }
+    static let orderCount = vectorCount { unsafe order_vector_at($0) != nil }
     static let requestCount = vectorCount { unsafe request_vector_at($0) != nil }
 
     /// Lends memory for a mock driver.
@@ -37,6 +39,22 @@ struct VectorTests {
         guard let vector = unsafe signal_vector_at(index) else { return }
         let name = unsafe String(cString: vector.pointee.name)
         let fault = withStorage { unsafe signal_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<eventCount)
+    func events(_ index: UInt32) {
+        guard let vector = unsafe event_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe event_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<orderCount)
+    func buffersInOrder(_ index: UInt32) {
+        guard let vector = unsafe order_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe order_vector_run(vector, $0) }
         #expect(fault == nil, "\(name)")
     }
 

@@ -59,6 +59,8 @@ static void selftest_run(void *storage)
 	SELFTEST_RUN(chain, storage);
 	SELFTEST_RUN(packed, storage);
 	SELFTEST_RUN(signal, storage);
+	SELFTEST_RUN(event, storage);
+	SELFTEST_RUN(order, storage);
 	SELFTEST_RUN(request, storage);
 }
 

@@ -109,6 +109,55 @@ struct signal_vector {
 	_Bool signal[2];
 };
 
+/* Entries of the ring of each event vector. */
+#define EVENT_VECTOR_NUM 4
+
+/**
+ * struct event_vector - entries of a packed ring passed, and who wants to know
+ * @name: what it is about
+ * @features: virtio features
+ * @base: places and laps of the device, 0 for the first entry of an odd lap
+ * @event: event structure of the other side
+ * @first: entries passed before the first decision, in one chain
+ * @second: entries passed before the second decision
+ * @signal: decisions of the device wanted
+ * @kick: decisions of the driver wanted, if it can get there
+ */
+struct event_vector {
+	const char *name;
+	__u64 features;
+	__u32 base;
+	__u32 event;
+	__u16 first;
+	__u16 second;
+	_Bool signal[2];
+	_Bool kick[2];
+};
+
+#define ORDER_VECTOR_BUFFERS 3
+
+/**
+ * struct order_vector - one used entry for buffers in order
+ * @name: what it is about
+ * @split: for split rings alone
+ * @idx: used index of a split ring
+ * @id: what the device says it used last
+ * @len: bytes that it says it wrote there
+ * @count: buffers that come back
+ * @lens: bytes written to each
+ * @error: what the next call must return, as a positive errno
+ */
+struct order_vector {
+	const char *name;
+	_Bool split;
+	__u16 idx;
+	__u16 id;
+	__u32 len;
+	__u32 count;
+	__u32 lens[ORDER_VECTOR_BUFFERS];
+	int error;
+};
+
 /**
  * struct request_vector - a request of virtio-scsi
  * @name: what it is about
@@ -172,6 +221,22 @@ const struct packed_vector *packed_vector_at(__u32 index);
 const struct signal_vector *signal_vector_at(__u32 index);
 
 /**
+ * event_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct event_vector *event_vector_at(__u32 index);
+
+/**
+ * order_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct order_vector *order_vector_at(__u32 index);
+
+/**
  * request_vector_at() - the vectors by number
  * @index: which
  *
@@ -207,6 +272,24 @@ const char *packed_vector_run(const struct packed_vector *vector,
  */
 const char *signal_vector_run(const struct signal_vector *vector,
 			      void *storage);
+
+/**
+ * event_vector_run() - pass the entries on both sides
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *event_vector_run(const struct event_vector *vector, void *storage);
+
+/**
+ * order_vector_run() - reap the buffers, of a split ring and a packed one
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *order_vector_run(const struct order_vector *vector, void *storage);
 
 /**
  * request_vector_run() - parse the request, split in pieces of any size
