@@ -71,15 +71,13 @@ enum ProvisioningCommands {
         guard length / 16 <= TransferLimits.unmapDescriptors else { throw .check(.invalidParameter(byte: 2)) }
         var ranges: [BlockRange] = []
         var total: UInt64 = 0
-        for index in 0..<length / 16 {
-            let start = 8 + 16 * index
+        for start in stride(from: 8, to: 8 + length / 16 * 16, by: 16) {
             let count = list.number(at: start + 8, bytes: 4)
+            // No blocks are nowhere out of range.
+            if count == 0 { continue }
             total += count
-            guard total * UInt64(command.blockSize) <= UInt64(TransferLimits.unmapBytes) else {
-                throw .check(.invalidParameter(byte: start + 8))
-            }
-            let range = try command.blocks(list.number(at: start, bytes: 8), count)
-            ranges.append(range)
+            guard total <= TransferLimits.unmapBlocks else { throw .check(.invalidParameter(byte: start + 8)) }
+            ranges.append(try command.blocks(list.number(at: start, bytes: 8), count))
         }
         return ranges
     }
@@ -93,16 +91,14 @@ enum ProvisioningCommands {
     ) throws(Refusal) -> Transfer {
         let block = command.block
         let sendsNothing = block.opcode == 0x93 && block.bit(0, of: 1)
-        try command.refuseProtection()
         try refuseSameFlags(command)
         try command.refuseWriteProtected()
-        guard block.blocks > 0 && block.blocks <= UInt64(TransferLimits.writeSameBlocks) else {
-            throw .check(.invalidField(byte: block.lengthByte))
-        }
-        let range = try command.blocks(block.address, block.blocks)
+        // WSNZ: no length stands for all to the end.
+        if block.blocks == 0 { throw .check(.invalidField(byte: block.lengthByte)) }
+        let range = try command.transferRange()
         let sent = sendsNothing ? 0 : range.blockSize
-        try command.checkData(dataOut, sent)
-        let pattern = dataOut.extracting(first: sent)
+        guard dataOut.count == sent else { throw .check(.invalidCommandLength) }
+        let pattern = dataOut
         if pattern.isAllZero {
             try command.writing { () throws(Errno) in
                 try command.unit.store.zero(range.bytes, mayUnmap: block.bit(3, of: 1))

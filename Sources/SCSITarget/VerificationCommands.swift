@@ -76,8 +76,11 @@ enum VerificationCommands {
     ) throws(Refusal) {
         try command.forEachPart(of: range) { (part, start) throws(Refusal) in
             if data.isEmpty { return }
-            for index in part.indices where part[index] != data[(start + index) % data.count] {
-                throw .check(.miscompare(at: start + index))
+            var position = start % data.count
+            for index in part.indices {
+                if part[index] != data[position] { throw .check(.miscompare(at: start + index)) }
+                position += 1
+                if position == data.count { position = 0 }
             }
         }
     }

@@ -46,12 +46,12 @@ enum VitalProductData {
         // The optimal transfer length is 1 MiB; PRE-FETCH has no limit.
         bytes.append(bigEndian: UInt32((1 << 20) / size))
         bytes.append(bigEndian: UInt32(0))
-        bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapBytes / size : 0))
+        bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapBlocks : 0))
         bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapDescriptors : 0))
         bytes.append(bigEndian: UInt32(unmaps ? unit.store.unmapGranularity / size : 0))
         // UGAVALID: granules are aligned to block 0.
         bytes.append(bigEndian: UInt32(unmaps ? 0x8000_0000 : 0))
-        bytes.append(bigEndian: UInt64(TransferLimits.writeSameBlocks))
+        bytes.append(bigEndian: UInt64(LogicalUnit.maximumTransfer / size))
         return bytes + [UInt8](repeating: 0, count: 60 - bytes.count)
     }
 
@@ -69,10 +69,8 @@ enum VitalProductData {
 enum TransferLimits {
     /// COMPARE AND WRITE, in blocks; the field has one byte.
     static let compareAndWriteBlocks = 255
-    /// WRITE SAME, in blocks.
-    static let writeSameBlocks = 0x1_0000
-    /// UNMAP, in bytes over all its descriptors.
-    static let unmapBytes = 4 << 30
+    /// UNMAP, in blocks over all its descriptors.
+    static let unmapBlocks = 1 << 20
     /// UNMAP, in descriptors.
     static let unmapDescriptors = 256
 }

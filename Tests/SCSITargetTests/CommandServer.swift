@@ -25,7 +25,7 @@ final class CommandServer: Sendable {
         precondition(bound == 0 && listen(listener, 16) == 0, "cannot listen on \(socketPath)")
         startThread { [self] in
             while true {
-                let connection = unsafe accept(listener, nil, nil)
+                let connection = accept(listener, nil, nil)
                 if connection < 0 { return }
                 startThread { self.serve(connection) }
             }
@@ -68,7 +68,7 @@ final class CommandServer: Sendable {
     private func receive(_ connection: CInt, _ count: Int) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         let received = unsafe bytes.withUnsafeMutableBytes {
-            count == 0 ? 0 : unsafe recv(connection, $0.baseAddress, count, CInt(MSG_WAITALL.rawValue))
+            count == 0 ? 0 : unsafe recv(connection, $0.baseAddress, count, CInt(MSG_WAITALL))
         }
         return received == count ? bytes : nil
     }
@@ -77,7 +77,7 @@ final class CommandServer: Sendable {
         var done = 0
         while done < bytes.count {
             let count = unsafe bytes[done...].withUnsafeBytes {
-                unsafe Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL.rawValue))
+                unsafe Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
             if count <= 0 { return false }
             done += count

@@ -56,6 +56,25 @@ static int transfer(int fd, void *bytes, size_t count, int is_write)
 	return 0;
 }
 
+/* The data of a command, which may be scattered. */
+static int transfer_data(int fd, const sg_io_hdr_t *io, size_t count,
+			 int is_write)
+{
+	const sg_iovec_t *pieces = io->dxferp;
+
+	if (!io->iovec_count)
+		return transfer(fd, io->dxferp, count, is_write);
+	for (int i = 0; i < io->iovec_count && count; i++) {
+		size_t size = pieces[i].iov_len < count ? pieces[i].iov_len :
+							   count;
+
+		if (transfer(fd, pieces[i].iov_base, size, is_write))
+			return -1;
+		count -= size;
+	}
+	return count ? -1 : 0;
+}
+
 static int connect_device(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -81,9 +100,9 @@ static int execute(int fd, sg_io_hdr_t *io)
 	else if (io->dxfer_direction != SG_DXFER_NONE)
 		request.in_room = io->dxfer_len;
 	if (transfer(fd, &request, sizeof(request), 1) ||
-	    transfer(fd, io->dxferp, request.out_bytes, 1) ||
+	    transfer_data(fd, io, request.out_bytes, 1) ||
 	    transfer(fd, &answer, sizeof(answer), 0) ||
-	    transfer(fd, io->dxferp, answer.in_bytes, 0)) {
+	    transfer_data(fd, io, answer.in_bytes, 0)) {
 		errno = EIO;
 		return -1;
 	}
@@ -120,6 +139,8 @@ static int execute(int fd, sg_io_hdr_t *io)
 
 OPEN(open)
 OPEN(open64)
+OPEN(__open_2)
+OPEN(__open64_2)
 
 /* A character device of sg's major number. */
 static int stat_device(const char *path, struct stat *status)
