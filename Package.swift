@@ -230,6 +230,12 @@ let package = Package(
             dependencies: ["RingBench", "LinuxSystem", system],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "SCSITargetTests",
+            dependencies: ["LinuxSystem", "SCSITarget", subprocess, system],
+            exclude: ["Shim"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",

@@ -76,7 +76,9 @@ enum ProvisioningCommands {
             // No blocks are nowhere out of range.
             if count == 0 { continue }
             total += count
-            guard total <= TransferLimits.unmapBlocks else { throw .check(.invalidParameter(byte: start + 8)) }
+            guard total <= TransferLimits.unmapBlocks else {
+                throw .check(.invalidParameter(byte: start + 8))
+            }
             ranges.append(try command.blocks(list.number(at: start, bytes: 8), count))
         }
         return ranges

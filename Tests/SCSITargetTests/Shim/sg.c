@@ -45,8 +45,8 @@ static int transfer(int fd, void *bytes, size_t count, int is_write)
 	char *at = bytes;
 
 	while (count) {
-		ssize_t done = is_write ? write(fd, at, count) :
-					  read(fd, at, count);
+		ssize_t done =
+			is_write ? write(fd, at, count) : read(fd, at, count);
 
 		if (done <= 0)
 			return -1;
@@ -65,8 +65,8 @@ static int transfer_data(int fd, const sg_io_hdr_t *io, size_t count,
 	if (!io->iovec_count)
 		return transfer(fd, io->dxferp, count, is_write);
 	for (int i = 0; i < io->iovec_count && count; i++) {
-		size_t size = pieces[i].iov_len < count ? pieces[i].iov_len :
-							   count;
+		size_t size =
+			pieces[i].iov_len < count ? pieces[i].iov_len : count;
 
 		if (transfer(fd, pieces[i].iov_base, size, is_write))
 			return -1;
@@ -77,7 +77,7 @@ static int transfer_data(int fd, const sg_io_hdr_t *io, size_t count,
 
 static int connect_device(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strncpy(address.sun_path, getenv("RINGSIDE_SG_SOCKET"),
@@ -91,7 +91,7 @@ static int connect_device(const char *path)
 
 static int execute(int fd, sg_io_hdr_t *io)
 {
-	struct request request = { .nexus = { devices[fd] - 1 } };
+	struct request request = {.nexus = {devices[fd] - 1}};
 	struct answer answer;
 
 	memcpy(request.cdb, io->cmdp, io->cmd_len < 32 ? io->cmd_len : 32);
@@ -111,30 +111,32 @@ static int execute(int fd, sg_io_hdr_t *io)
 	io->msg_status = 0;
 	io->host_status = 0;
 	io->driver_status = answer.sense_bytes ? 8 : 0;
-	io->sb_len_wr = answer.sense_bytes < io->mx_sb_len ?
-				answer.sense_bytes : io->mx_sb_len;
+	io->sb_len_wr = answer.sense_bytes < io->mx_sb_len ? answer.sense_bytes
+							   : io->mx_sb_len;
 	memcpy(io->sbp, answer.sense, io->sb_len_wr);
-	io->resid = io->dxfer_direction == SG_DXFER_NONE ? 0 :
-		    io->dxfer_len - answer.in_bytes - answer.out_bytes;
+	io->resid =
+		io->dxfer_direction == SG_DXFER_NONE
+			? 0
+			: io->dxfer_len - answer.in_bytes - answer.out_bytes;
 	io->duration = 0;
 	io->info = answer.status ? SG_INFO_CHECK : 0;
 	return 0;
 }
 
-#define OPEN(name)							\
-	int name(const char *path, int flags, ...)			\
-	{								\
-		int (*next)(const char *, int, ...);			\
-		va_list list;						\
-		int mode;						\
-									\
-		if (!strncmp(path, PREFIX, strlen(PREFIX)))		\
-			return connect_device(path);			\
-		va_start(list, flags);					\
-		mode = va_arg(list, int);				\
-		va_end(list);						\
-		next = dlsym(RTLD_NEXT, #name);				\
-		return next(path, flags, mode);				\
+#define OPEN(name)                                                             \
+	int name(const char *path, int flags, ...)                             \
+	{                                                                      \
+		int (*next)(const char *, int, ...);                           \
+		va_list list;                                                  \
+		int mode;                                                      \
+                                                                               \
+		if (!strncmp(path, PREFIX, strlen(PREFIX)))                    \
+			return connect_device(path);                           \
+		va_start(list, flags);                                         \
+		mode = va_arg(list, int);                                      \
+		va_end(list);                                                  \
+		next = dlsym(RTLD_NEXT, #name);                                \
+		return next(path, flags, mode);                                \
 	}
 
 OPEN(open)
