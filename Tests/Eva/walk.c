@@ -14,7 +14,7 @@
 #define BYTES	 64
 
 static struct vring_desc desc[RING] __attribute__((aligned(16)));
-static __u16 avail[3 + RING];
+static __u16 avail[3 + RING] __attribute__((aligned(4)));
 static __u32 used[2 + 2 * RING];
 static unsigned char low[BYTES] __attribute__((aligned(16)));
 static unsigned char high[BYTES] __attribute__((aligned(16)));
@@ -25,6 +25,17 @@ static void anything(void)
 	Frama_C_make_unknown((char *)avail, sizeof(avail));
 	Frama_C_make_unknown((char *)low, sizeof(low));
 	Frama_C_make_unknown((char *)high, sizeof(high));
+}
+
+/* Of a split ring, or of a packed one where WALK_PACKED says so. */
+static __u64 any_features(void)
+{
+	__u64 features = Frama_C_unsigned_int_interval(0, 0xffffffff);
+
+#ifdef WALK_PACKED
+	features |= 1ULL << VIRTIO_F_RING_PACKED;
+#endif
+	return features;
 }
 
 int main(void)
@@ -47,9 +58,8 @@ int main(void)
 	anything();
 	if (vq_memory_init(regions, 2, &memory))
 		return 1;
-	if (vq_device_init(&device, &rings, &memory,
-			   (__u64)Frama_C_unsigned_int_interval(0, 0xffffffff),
-			   Frama_C_unsigned_short_interval(0, 0xffff)))
+	if (vq_device_init(&device, &rings, &memory, any_features(),
+			   Frama_C_unsigned_int_interval(0, 0xffffffff)))
 		return 1;
 	if (vq_device_pop(&device, segments, SEGMENTS, chains))
 		return 0;
