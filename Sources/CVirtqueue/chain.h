@@ -76,14 +76,22 @@ static __always_inline __u32 chain_flags_shift(enum chain_kind kind)
 
 /* Reads each field once: the driver may rewrite a descriptor at any time. */
 static __always_inline void
-chain_wire_read(const volatile struct chain_wire *at, struct chain_wire *wire)
+chain_wire_read_buffer(const volatile struct chain_wire *at,
+		       struct chain_wire *wire)
 {
 	__u64 addr = at->addr;
-	__u32 len = at->len, tail = at->tail;
+	__u32 len = at->len;
 
 	wire->addr = le64_to_cpu((__force __le64)addr);
 	wire->len = le32_to_cpu((__force __le32)len);
-	wire->tail = le32_to_cpu((__force __le32)tail);
+}
+
+static __always_inline __u32
+chain_wire_read_tail(const volatile struct chain_wire *at)
+{
+	__u32 tail = at->tail;
+
+	return le32_to_cpu((__force __le32)tail);
 }
 
 static __always_inline void
@@ -91,7 +99,8 @@ chain_desc_read(const void *at, enum chain_kind kind, struct chain_desc *desc)
 {
 	struct chain_wire wire;
 
-	chain_wire_read(at, &wire);
+	chain_wire_read_buffer(at, &wire);
+	wire.tail = chain_wire_read_tail(at);
 	desc->addr = wire.addr;
 	desc->len = wire.len;
 	desc->flags = (__u16)(wire.tail >> chain_flags_shift(kind));

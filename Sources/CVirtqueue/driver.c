@@ -24,11 +24,15 @@ static void driver_clear(const struct vq_rings *rings, bool packed)
 }
 
 /* All slots are free, and a ring. */
-static void driver_clear_slots(struct vq_slot *slots, __u32 num)
+static void driver_clear_slots(struct vq_driver *drv, struct vq_slot *slots)
 {
+	__u32 num = drv->num;
+
 	memset(slots, 0, num * sizeof(*slots));
+	drv->records = slots;
+	drv->links = (__u16 *)slots_record(drv, num);
 	for (__u32 i = 0; i < num; i++)
-		slots[i].next = (__u16)(i + 1 < num ? i + 1 : 0);
+		drv->links[i] = (__u16)(i + 1 < num ? i + 1 : 0);
 }
 
 int vq_driver_init(struct vq_driver *drv, const struct vq_rings *rings,
@@ -40,13 +44,12 @@ int vq_driver_init(struct vq_driver *drv, const struct vq_rings *rings,
 	if (error)
 		return error;
 	driver_clear(rings, packed);
-	driver_clear_slots(slots, rings->num);
 	memset(drv, 0, sizeof(*drv));
 	drv->desc = rings->desc;
 	drv->avail = rings->avail;
 	drv->used = rings->used;
 	drv->num = rings->num;
-	drv->slots = slots;
+	driver_clear_slots(drv, slots);
 	drv->free_count = rings->num;
 	drv->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	drv->in_order = features >> VIRTIO_F_IN_ORDER & 1;
@@ -56,14 +59,30 @@ int vq_driver_init(struct vq_driver *drv, const struct vq_rings *rings,
 	return 0;
 }
 
-static __always_inline void driver_desc_write(struct vring_desc *desc,
-					      const struct vq_buffer *buffer,
-					      __u16 flags, __u16 next)
+/* All of a descriptor but its address, as one word. */
+static __always_inline __u64 driver_desc_rest(__u32 len, __u32 flags,
+					      __u32 next)
 {
-	desc->addr = (__force __virtio64)cpu_to_le64(buffer->addr);
-	desc->len = (__force __virtio32)cpu_to_le32(buffer->len);
-	desc->flags = driver_virtio16(flags);
-	desc->next = driver_virtio16(next);
+	return len | (__u64)flags << 32 | (__u64)next << 48;
+}
+
+/* Each word is stored at once: a vector would be slower to put together. */
+static __always_inline void driver_desc_write(struct vring_desc *desc,
+					      __u64 addr, __u64 rest)
+{
+	struct slots_words *words = (struct slots_words *)desc;
+
+	WRITE_ONCE(words->addr, cpu_to_le64(addr));
+	WRITE_ONCE(words->rest, cpu_to_le64(rest));
+}
+
+/* The device does not see it yet, so that its end may be marked in the end. */
+static __always_inline void driver_desc_end(struct vring_desc *desc, __u64 rest)
+{
+	struct slots_words *words = (struct slots_words *)desc;
+
+	rest &= ~((__u64)VRING_DESC_F_NEXT << 32);
+	WRITE_ONCE(words->rest, cpu_to_le64(rest));
 }
 
 /* Puts a chain whose descriptors are written behind those not yet shown. */
@@ -76,32 +95,54 @@ static __always_inline void driver_offer(struct vq_driver *drv, __u16 head)
 	drv->avail_idx++;
 }
 
+/* The chain at hand: where its next descriptor goes, where the last one is. */
+struct driver_chain {
+	struct vring_desc *table;
+	const __u16 *links;
+	__u32 at;
+	__u32 last;
+	__u64 rest;
+	__u64 bytes;
+};
+
+/* Writes the descriptors of one direction, as if another followed them all. */
+static __always_inline void driver_add_part(struct driver_chain *chain,
+					    const struct vq_buffer *buffer,
+					    const struct vq_buffer *end,
+					    __u32 flags)
+{
+	chain->bytes = 0;
+	/* Two or three go round: to unroll it costs more than it saves. */
+#pragma GCC unroll 1
+	for (; buffer != end; buffer++) {
+		__u32 at = chain->at, len = buffer->len;
+
+		chain->last = at;
+		chain->at = chain->links[at];
+		chain->rest = driver_desc_rest(len, flags, chain->at);
+		chain->bytes += len;
+		driver_desc_write(&chain->table[at], buffer->addr, chain->rest);
+	}
+}
+
 static __always_inline int driver_add(struct vq_driver *drv,
 				      const struct vq_buffer *buffers,
 				      __u32 readable, __u32 writable,
 				      __u64 cookie)
 {
-	__u16 head = drv->free_head, at = head, last = head;
-	__u32 total = readable + writable;
-	struct vring_desc *table = drv->desc;
-	__u64 writable_bytes = 0;
+	const struct vq_buffer *turn = buffers + readable;
+	__u32 total = readable + writable, head = drv->free_head;
+	struct driver_chain chain = {drv->desc, drv->links, head, 0, 0, 0};
 
-	if (total > drv->free_count)
+	if (unlikely(total > drv->free_count))
 		return -ENOSPC;
-	for (__u32 i = 0; i < total; i++) {
-		__u16 flags = i + 1 < total ? VRING_DESC_F_NEXT : 0;
-		__u16 next = drv->slots[at].next;
-
-		if (i >= readable) {
-			flags |= VRING_DESC_F_WRITE;
-			writable_bytes += buffers[i].len;
-		}
-		driver_desc_write(&table[at], &buffers[i], flags, next);
-		last = at;
-		at = next;
-	}
-	slots_take(drv, head, total, last, writable_bytes, cookie);
-	driver_offer(drv, head);
+	driver_add_part(&chain, buffers, turn, VRING_DESC_F_NEXT);
+	driver_add_part(&chain, turn, turn + writable,
+			VRING_DESC_F_NEXT | VRING_DESC_F_WRITE);
+	driver_desc_end(&chain.table[chain.last], chain.rest);
+	slots_take(drv, &(struct slots_chain){head, total, chain.last, chain.at,
+					      chain.bytes, cookie});
+	driver_offer(drv, (__u16)head);
 	return 0;
 }
 
@@ -116,28 +157,26 @@ int vq_driver_add(struct vq_driver *drv, const struct vq_buffer *buffers,
 	return driver_add(drv, buffers, readable, writable, cookie);
 }
 
-/* Fills a table, whose entries follow each other; bytes that are writable. */
-static __u64 driver_fill_table(const struct vq_driver *drv,
-			       struct vring_desc *table,
+/*
+ * Fills a table, whose entries follow each other; bytes that are writable. In
+ * packed rings the id, which is 0, is where split ones have the flags.
+ */
+static __u64 driver_fill_table(struct vring_desc *table,
 			       const struct vq_buffer *buffers, __u32 readable,
-			       __u32 total)
+			       __u32 total, bool packed)
 {
 	__u64 writable_bytes = 0;
 
 	for (__u32 i = 0; i < total; i++) {
-		__u16 flags = i + 1 < total ? VRING_DESC_F_NEXT : 0;
-		__u16 next = (__u16)(i + 1);
+		__u32 flags = i + 1 < total ? VRING_DESC_F_NEXT : 0;
+		__u32 write = i >= readable ? VRING_DESC_F_WRITE : 0;
+		__u64 rest = packed ? driver_desc_rest(buffers[i].len, 0, write)
+				    : driver_desc_rest(buffers[i].len,
+						       flags | write, i + 1);
 
-		if (i >= readable) {
-			flags |= VRING_DESC_F_WRITE;
+		if (write)
 			writable_bytes += buffers[i].len;
-		}
-		/* In packed rings the id, which is 0, is before the flags. */
-		if (drv->packed)
-			driver_desc_write(&table[i], &buffers[i], 0,
-					  flags & VRING_DESC_F_WRITE);
-		else
-			driver_desc_write(&table[i], &buffers[i], flags, next);
+		driver_desc_write(&table[i], buffers[i].addr, rest);
 	}
 	return writable_bytes;
 }
@@ -161,13 +200,16 @@ int vq_driver_add_indirect(struct vq_driver *drv,
 		return -EINVAL;
 	if (!drv->free_count)
 		return -ENOSPC;
-	writable_bytes = driver_fill_table(drv, indirect->table, buffers,
-					   readable, total);
+	writable_bytes = driver_fill_table(indirect->table, buffers, readable,
+					   total, drv->packed);
 	if (drv->packed)
 		return packed_driver_add_table(drv, &table, writable_bytes,
 					       cookie);
-	driver_desc_write(&ring[head], &table, VRING_DESC_F_INDIRECT, 0);
-	slots_take(drv, head, 1, head, writable_bytes, cookie);
+	driver_desc_write(
+		&ring[head], table.addr,
+		driver_desc_rest(table.len, VRING_DESC_F_INDIRECT, 0));
+	slots_take(drv, &(struct slots_chain){head, 1, head, drv->links[head],
+					      writable_bytes, cookie});
 	driver_offer(drv, head);
 	return 0;
 }
@@ -197,8 +239,8 @@ static __always_inline int driver_refill(struct vq_driver *drv)
 	if (drv->used_idx != drv->last_used)
 		return 0;
 	/*
-	 * Pairs with virt_store_release() in vq_device_push_batch(): entries
-	 * and buffers are read after the index that covers them.
+	 * Pairs with virt_store_release() in split_publish(): entries and
+	 * buffers are read after the index that covers them.
 	 */
 	field = virt_load_acquire(&used->idx);
 	idx = le16_to_cpu((__force __le16)field);
@@ -210,47 +252,85 @@ static __always_inline int driver_refill(struct vq_driver *drv)
 	return drv->batch && idx == drv->last_used ? -EINVAL : 0;
 }
 
-/* Takes the used entry at last_used, which the device has shown to us. */
-static __always_inline int driver_take(struct vq_driver *drv,
-				       struct vq_completion *done)
+/* What was in a used entry when it was read, in our byte order. */
+struct driver_used {
+	__u32 id;
+	__u32 len;
+};
+
+/* Reads a used entry, each field once, and checks it. */
+static __always_inline int driver_entry(const struct vq_driver *drv, __u16 at,
+					struct driver_used *entry)
 {
 	const struct vring_used *used = drv->used;
-	const vring_used_elem_t *elem =
-		&used->ring[drv->last_used & (drv->num - 1)];
+	const vring_used_elem_t *elem = &used->ring[at & (drv->num - 1)];
 
-	if (likely(!drv->batch)) {
-		__u32 id = le32_to_cpu((__force __le32)READ_ONCE(elem->id));
-		__u32 len = le32_to_cpu((__force __le32)READ_ONCE(elem->len));
-		int error = slots_check(drv, id, len);
+	entry->id = le32_to_cpu((__force __le32)READ_ONCE(elem->id));
+	entry->len = le32_to_cpu((__force __le32)READ_ONCE(elem->len));
+	return slots_check(drv, entry->id, entry->len);
+}
 
+/* Reaps up to @max buffers that the device has shown to us, in any order. */
+static __always_inline int driver_reap(struct vq_driver *drv,
+				       struct vq_completion *done, __u32 max,
+				       __u32 *taken)
+{
+	__u16 at = drv->last_used;
+	__u32 count = min_t(__u32, max, (__u16)(drv->used_idx - at));
+	struct slots_free free = slots_free_begin(drv);
+	int error = 0;
+
+	for (*taken = 0; *taken < count; ++*taken, at++, done++) {
+		struct driver_used used;
+
+		error = driver_entry(drv, at, &used);
 		if (unlikely(error))
-			return error;
-		if (!drv->in_order) {
-			slots_finish(drv, id, len, done);
-			drv->last_used++;
-			return 0;
-		}
-		slots_batch(drv, id, len);
+			break;
+		slots_finish(drv, used.id, used.len, done, &free);
 	}
-	slots_finish_oldest(drv, done);
-	drv->last_used++;
+	drv->last_used = at;
+	slots_free_end(drv, &free);
+	return error;
+}
+
+/* The same in order, where an entry can stand for several buffers. */
+static int driver_reap_in_order(struct vq_driver *drv,
+				struct vq_completion *done, __u32 max,
+				__u32 *taken)
+{
+	for (*taken = 0; *taken < max && drv->last_used != drv->used_idx;
+	     ++*taken, done++) {
+		struct driver_used used;
+
+		if (!drv->batch) {
+			int error = driver_entry(drv, drv->last_used, &used);
+
+			if (error)
+				return error;
+			slots_batch(drv, used.id, used.len);
+		}
+		slots_finish_oldest(drv, done);
+		drv->last_used++;
+	}
 	return 0;
 }
 
 int vq_driver_reap(struct vq_driver *drv, struct vq_completion *done, __u32 max,
 		   __u32 *count)
 {
-	__u32 taken = 0;
+	__u32 taken;
 	int error;
 
 	if (drv->packed)
 		return packed_reap(drv, done, max, count);
+	*count = 0;
 	error = driver_refill(drv);
-	while (!error && taken < max && drv->last_used != drv->used_idx) {
-		error = driver_take(drv, &done[taken]);
-		if (!error)
-			taken++;
-	}
+	if (unlikely(error))
+		return error;
+	if (drv->in_order)
+		error = driver_reap_in_order(drv, done, max, &taken);
+	else
+		error = driver_reap(drv, done, max, &taken);
 	*count = taken;
 	return taken ? 0 : error;
 }

@@ -62,6 +62,7 @@ static void memory_fill_buckets(struct vq_memory *memory)
 	while ((last >> memory->shift) - (first >> memory->shift) >=
 	       VQ_MEMORY_BUCKETS)
 		memory->shift++;
+	memory->scale = 1ULL << (64 - VQ_MEMORY_BUCKET_BITS - memory->shift);
 	for (__u32 i = 0; i < VQ_MEMORY_BUCKETS; i++) {
 		__u64 number = (first >> memory->shift) + i;
 		__u32 at = number & (VQ_MEMORY_BUCKETS - 1);

@@ -8,23 +8,12 @@
 #include "notify.h"
 #include "packed.h"
 
-static __u16 notify_load16(const __virtio16 *field)
-{
-	return le16_to_cpu((__force __le16)READ_ONCE(*field));
-}
-
 static void notify_store16(__virtio16 *field, __u16 value)
 {
 	WRITE_ONCE(*field, (__force __virtio16)cpu_to_le16(value));
 }
 
-/* The event indices lie behind the entries of the other side's area. */
-static const __virtio16 *notify_used_event(const struct vring_avail *avail,
-					   __u32 num)
-{
-	return &avail->ring[num];
-}
-
+/* Behind the entries of the other side's area. */
 static __virtio16 *notify_avail_event(struct vring_used *used, __u32 num)
 {
 	return (__virtio16 *)&used->ring[num];
@@ -32,26 +21,11 @@ static __virtio16 *notify_avail_event(struct vring_used *used, __u32 num)
 
 _Bool vq_device_signal_needed(struct vq_device *dev)
 {
-	const struct vring_avail *avail = dev->avail;
-	const __virtio16 *event;
-	__u16 old = dev->signalled_used;
-	bool first = !dev->signalled_valid;
-
 	if (dev->packed)
 		return packed_signal_needed(dev);
 	/* Pairs with virt_mb() in vq_driver_enable_callback(). */
 	virt_mb();
-	if (dev->notify_on_empty && dev->avail_idx == dev->last_avail)
-		return true;
-	if (!dev->event_idx)
-		return !(notify_load16(&avail->flags) &
-			 VRING_AVAIL_F_NO_INTERRUPT);
-	dev->signalled_used = dev->last_used;
-	dev->signalled_valid = true;
-	if (first)
-		return true;
-	event = notify_used_event(avail, dev->num);
-	return notify_passed(notify_load16(event), dev->last_used, old);
+	return notify_signal_needed(dev);
 }
 
 _Bool vq_device_enable_notify(struct vq_device *dev)

@@ -31,10 +31,9 @@ static __always_inline __u32 packed_head(__u32 id, __u32 count)
  * all there is, as virtio asks for.
  */
 static int packed_follow(const struct vq_device *dev, struct chain_walk *walk,
-			 __u32 *head)
+			 __u32 at, __u32 *head)
 {
 	const struct vring_packed_desc *ring = dev->ring;
-	__u32 at = dev->last_avail;
 	struct chain_desc desc;
 	__u32 count = 0;
 	int error;
@@ -57,20 +56,19 @@ static int packed_follow(const struct vq_device *dev, struct chain_walk *walk,
 	return 0;
 }
 
-static noinline int packed_walk(struct vq_device *dev,
-				struct vq_segment *segments,
+static noinline int packed_walk(struct vq_device *dev, __u32 at,
 				const struct vq_segment *end,
 				struct vq_chain *chain)
 {
 	struct chain_walk walk = {
 		.memory = dev->memory,
 		.hint = dev->hint,
-		.segments = segments,
-		.capacity = min_t(__u64, end - segments, VQ_CHAIN_SEGMENTS_MAX),
+		.segments = chain->segments,
+		.capacity = (__u32)(end - chain->segments),
 		.entries = CHAIN_INDIRECT_MAX,
 		.table_kind = CHAIN_PACKED_TABLE,
 	};
-	int error = packed_follow(dev, &walk, &chain->head);
+	int error = packed_follow(dev, &walk, at, &chain->head);
 
 	dev->hint = walk.hint;
 	chain_finish(&walk, chain);
@@ -78,101 +76,185 @@ static noinline int packed_walk(struct vq_device *dev,
 }
 
 /* A chain that is not plain in the ring; most are one indirect table. */
-static noinline int packed_take_other(struct vq_device *dev,
-				      struct vq_segment *segments,
+static noinline int packed_take_other(struct vq_device *dev, __u32 at,
 				      const struct vq_segment *end,
 				      struct vq_chain *chain)
 {
 	const struct vring_packed_desc *ring = dev->ring;
-	struct plain_cursor cursor = {.segment = segments, .end = end};
+	struct plain_cursor cursor = {.segment = chain->segments, .end = end};
 	struct chain_desc desc;
 
-	chain_desc_read(&ring[dev->last_avail], CHAIN_PACKED, &desc);
+	chain_desc_read(&ring[at], CHAIN_PACKED, &desc);
 	chain->head = packed_head(desc.next, 1);
 	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
 		    VRING_DESC_F_INDIRECT &&
 	    plain_walk_table(dev->memory, CHAIN_PACKED_TABLE, &desc, &cursor,
-			     VQ_CHAIN_SEGMENTS_MAX, chain))
+			     chain))
 		return 0;
-	return packed_walk(dev, segments, end, chain);
+	return packed_walk(dev, at, end, chain);
 }
 
+/* Takes the available chain at @at, of which @tail is the first tail. */
 static __always_inline int packed_take(struct vq_device *dev,
-				       struct vq_segment *segments,
-				       const struct vq_segment *end,
+				       const struct plain_table *ring, __u32 at,
+				       __u32 tail, const struct vq_segment *end,
 				       struct vq_chain *chain)
 {
-	const struct plain_table ring = {dev->ring, dev->num, CHAIN_PACKED,
-					 false};
 	struct plain_cursor cursor = {
-		.segment = segments,
+		.segment = chain->segments,
 		.end = end,
-		.at = dev->last_avail,
+		.tail = tail,
+		.at = at,
 	};
+	__u32 count;
 
-	chain->segments = segments;
-	if (unlikely(!plain_walk(dev->memory, &ring, &cursor, dev->limit,
-				 chain)))
-		return packed_take_other(dev, segments, end, chain);
-	chain->head = packed_head(cursor.wire.tail,
-				  (__u32)(cursor.segment - segments));
+	if (unlikely(!plain_walk(ring, &cursor, chain)))
+		return packed_take_other(dev, at, end, chain);
+	count = chain->readable + chain->writable;
+	/* Only what changes while it is walked can be longer than the ring. */
+	if (unlikely(count > ring->num))
+		return -EINVAL;
+	chain->head = packed_head(cursor.tail, count);
 	return 0;
+}
+
+static __always_inline struct plain_table
+packed_ring(const struct vq_device *dev)
+{
+	return (struct plain_table){
+		.desc = dev->ring,
+		.num = dev->num,
+		.kind = CHAIN_PACKED,
+		.memory = dev->memory,
+		.scale = dev->memory->scale,
+	};
+}
+
+/* Takes up to @max chains; their number to @taken. */
+static __always_inline int packed_take_batch(struct vq_device *dev,
+					     struct vq_segment *segments,
+					     const struct vq_segment *end,
+					     struct vq_chain *chain, __u32 max,
+					     __u32 *taken)
+{
+	const struct plain_table ring = packed_ring(dev);
+	__u32 lap = packed_lap_available(dev->avail_wrap);
+	__u32 at = dev->last_avail;
+	int error = 0;
+
+	for (*taken = 0; *taken < max; ++*taken, chain++) {
+		/* All else is read after the flags of the first. */
+		__u32 tail = packed_tail_acquire(dev->ring, at);
+
+		if ((tail & PACKED_LAP) != lap)
+			break;
+		chain->segments = segments;
+		error = packed_take(dev, &ring, at, tail, end, chain);
+		if (unlikely(error))
+			break;
+		segments += chain->readable + chain->writable;
+		at += chain->head >> 16;
+		if (unlikely(at >= ring.num)) {
+			at -= ring.num;
+			lap ^= PACKED_LAP;
+		}
+	}
+	dev->last_avail = (__u16)at;
+	dev->avail_wrap = lap == packed_lap_available(true);
+	return error;
 }
 
 int packed_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 		     __u32 capacity, struct vq_chain *chains, __u32 max,
 		     __u32 *count)
 {
-	const struct vq_segment *end = segments + capacity;
-	__u32 taken = 0;
-	int error = 0;
+	__u32 taken;
+	int error =
+		packed_take_batch(dev, segments, plain_end(segments, capacity),
+				  chains, max, &taken);
 
-	for (; taken < max; taken++, chains++) {
-		/* Descriptors are read after the flags of the first. */
-		__u32 tail = packed_tail_acquire(dev->ring, dev->last_avail);
-
-		if (!packed_is_available(tail, dev->avail_wrap))
-			break;
-		error = packed_take(dev, segments, end, chains);
-		if (unlikely(error))
-			break;
-		segments += chains->readable + chains->writable;
-		packed_advance(&dev->last_avail, &dev->avail_wrap,
-			       chains->head >> 16, dev->num);
-	}
 	*count = taken;
 	return taken ? 0 : error;
+}
+
+int packed_pop(struct vq_device *dev, struct vq_segment *segments,
+	       __u32 capacity, struct vq_chain *chain)
+{
+	__u32 taken;
+	int error = packed_take_batch(
+		dev, segments, plain_end(segments, capacity), chain, 1, &taken);
+
+	if (unlikely(error))
+		return error;
+	return taken ? 0 : -EAGAIN;
+}
+
+static __always_inline __u32 packed_write_used(struct vring_packed_desc *desc,
+					       const struct vq_used *used,
+					       __u32 lap)
+{
+	__u32 id = used->id, len = used->len;
+
+	desc->len = cpu_to_le32(len);
+	return (id & 0xffff) | lap | (len ? VRING_DESC_F_WRITE << 16 : 0);
+}
+
+/* Where the next used descriptor goes, and its lap. */
+struct packed_used {
+	__u32 at;
+	__u32 lap;
+	__u32 slots;
+};
+
+static __always_inline void packed_used_next(struct packed_used *place,
+					     __u32 entries, __u32 num)
+{
+	place->slots += entries;
+	place->at += entries;
+	if (unlikely(place->at >= num)) {
+		place->at -= num;
+		place->lap ^= PACKED_LAP;
+	}
 }
 
 /*
  * Writes used descriptors, the flags of the first one last: the driver, which
  * looks at them in turn, sees all or none.
  */
+static __always_inline void
+packed_push_used(struct vq_device *dev, const struct vq_used *used, __u32 count)
+{
+	struct packed_used place = {dev->last_used,
+				    packed_lap_used(dev->used_wrap), 0};
+	__u32 first = dev->last_used, first_tail;
+	struct vring_packed_desc *ring = dev->ring;
+
+	first_tail = packed_write_used(&ring[first], used, place.lap);
+	packed_used_next(&place, used->id >> 16, dev->num);
+	while (--count) {
+		struct vring_packed_desc *desc = &ring[place.at];
+		__u32 tail = packed_write_used(desc, ++used, place.lap);
+
+		packed_tail_write(ring, place.at, tail);
+		packed_used_next(&place, used->id >> 16, dev->num);
+	}
+	dev->last_used = (__u16)place.at;
+	dev->used_wrap = place.lap;
+	dev->unsignalled =
+		min_t(__u32, dev->unsignalled + place.slots, 2 * dev->num);
+	packed_tail_release(ring, first, first_tail);
+}
+
 void packed_push_batch(struct vq_device *dev, const struct vq_used *used,
 		       __u32 count)
 {
-	__u32 first = dev->last_used, first_tail = 0, slots = 0;
-	struct vring_packed_desc *ring = dev->ring;
+	if (count)
+		packed_push_used(dev, used, count);
+}
 
-	if (!count)
-		return;
-	for (__u32 i = 0; i < count; i++) {
-		__u32 flags = dev->used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
-		__u32 at = dev->last_used, tail;
+void packed_push(struct vq_device *dev, __u32 head, __u32 len)
+{
+	const struct vq_used used = {.id = head, .len = len};
 
-		if (used[i].len)
-			flags |= VRING_DESC_F_WRITE;
-		tail = packed_tail(used[i].id & 0xffff, flags);
-		ring[at].len = cpu_to_le32(used[i].len);
-		if (i)
-			WRITE_ONCE(*packed_tail_at(ring, at),
-				   (__force __u32)cpu_to_le32(tail));
-		else
-			first_tail = tail;
-		slots += used[i].id >> 16;
-		packed_advance(&dev->last_used, &dev->used_wrap,
-			       used[i].id >> 16, dev->num);
-	}
-	dev->unsignalled = min_t(__u32, dev->unsignalled + slots, 2 * dev->num);
-	packed_tail_release(ring, first, first_tail);
+	packed_push_used(dev, &used, 1);
 }

@@ -16,6 +16,9 @@
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED  (1u << VRING_PACKED_DESC_F_USED)
 
+/* Both flags, in a tail. */
+#define PACKED_LAP ((PACKED_AVAIL | PACKED_USED) << 16)
+
 /* The lap's parity, beside the offset in an event structure or a base. */
 #define PACKED_WRAP 0x8000u
 
@@ -49,20 +52,35 @@ static __always_inline void packed_tail_release(void *ring, __u32 at,
 	virt_store_release(packed_tail_at(ring, at), value);
 }
 
+static __always_inline void packed_tail_write(void *ring, __u32 at, __u32 tail)
+{
+	WRITE_ONCE(*packed_tail_at(ring, at), (__force __u32)cpu_to_le32(tail));
+}
+
+/*
+ * What of PACKED_LAP is set in a tail that is available, or used, in a lap;
+ * the next lap has the rest of it.
+ */
+static __always_inline __u32 packed_lap_available(bool wrap)
+{
+	return wrap ? PACKED_AVAIL << 16 : PACKED_USED << 16;
+}
+
+static __always_inline __u32 packed_lap_used(bool wrap)
+{
+	return wrap ? PACKED_LAP : 0;
+}
+
 /* Whether the device may take what the driver put there in this lap. */
 static __always_inline bool packed_is_available(__u32 tail, bool wrap)
 {
-	__u32 flags = tail >> 16 & (PACKED_AVAIL | PACKED_USED);
-
-	return flags == (wrap ? PACKED_AVAIL : PACKED_USED);
+	return (tail & PACKED_LAP) == packed_lap_available(wrap);
 }
 
 /* Whether the driver may take what the device put there in this lap. */
 static __always_inline bool packed_is_used(__u32 tail, bool wrap)
 {
-	__u32 flags = tail >> 16 & (PACKED_AVAIL | PACKED_USED);
-
-	return flags == (wrap ? PACKED_AVAIL | PACKED_USED : 0);
+	return (tail & PACKED_LAP) == packed_lap_used(wrap);
 }
 
 /* Goes on by @count entries, at most a lap. */
@@ -82,8 +100,11 @@ int packed_device_init(struct vq_device *dev, __u32 base);
 int packed_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 		     __u32 capacity, struct vq_chain *chains, __u32 max,
 		     __u32 *count);
+int packed_pop(struct vq_device *dev, struct vq_segment *segments,
+	       __u32 capacity, struct vq_chain *chain);
 void packed_push_batch(struct vq_device *dev, const struct vq_used *used,
 		       __u32 count);
+void packed_push(struct vq_device *dev, __u32 head, __u32 len);
 bool packed_signal_needed(struct vq_device *dev);
 bool packed_enable_notify(struct vq_device *dev);
 void packed_disable_notify(struct vq_device *dev);

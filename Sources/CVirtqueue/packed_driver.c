@@ -29,42 +29,101 @@ static __always_inline void packed_write(struct vring_packed_desc *desc,
 	desc->len = cpu_to_le32(buffer->len);
 }
 
-static __always_inline __u32 packed_lap_flags(const struct vq_driver *drv)
+/* The same and the tail, as two words. */
+static __always_inline void packed_write_all(struct vring_packed_desc *desc,
+					     const struct vq_buffer *buffer,
+					     __u32 tail)
 {
-	return drv->avail_wrap ? PACKED_AVAIL : PACKED_USED;
+	struct slots_words *words = (struct slots_words *)desc;
+
+	WRITE_ONCE(words->addr, cpu_to_le64(buffer->addr));
+	WRITE_ONCE(words->rest, cpu_to_le64(buffer->len | (__u64)tail << 32));
+}
+
+/* Where the next descriptor goes, and the id and lap that are its tail. */
+struct packed_place {
+	__u32 at;
+	__u32 tail;
+};
+
+static __always_inline struct packed_place
+packed_place_begin(const struct vq_driver *drv)
+{
+	return (struct packed_place){
+		drv->next_avail,
+		drv->free_head | packed_lap_available(drv->avail_wrap)};
+}
+
+static __always_inline void packed_place_next(struct packed_place *place,
+					      __u32 num)
+{
+	if (unlikely(++place->at == num)) {
+		place->at = 0;
+		place->tail ^= PACKED_LAP;
+	}
+}
+
+static __always_inline void packed_place_end(struct vq_driver *drv,
+					     const struct packed_place *place)
+{
+	drv->next_avail = (__u16)place->at;
+	drv->avail_wrap =
+		(place->tail & PACKED_LAP) == packed_lap_available(true);
+}
+
+static __always_inline __u32 packed_flags(__u32 flags)
+{
+	return flags << 16;
+}
+
+/* Writes the descriptors behind the first one; the bytes of @writable. */
+static __always_inline __u64 packed_add_rest(struct vq_driver *drv,
+					     struct packed_place *place,
+					     const struct vq_buffer *buffers,
+					     __u32 readable, __u32 total)
+{
+	struct vring_packed_desc *ring = drv->desc;
+	__u64 bytes = 0;
+
+	for (__u32 i = 1; i < total; i++) {
+		__u32 flags = i + 1 < total ? VRING_DESC_F_NEXT : 0;
+
+		packed_place_next(place, drv->num);
+		if (i >= readable) {
+			flags |= VRING_DESC_F_WRITE;
+			bytes += buffers[i].len;
+		}
+		packed_write_all(&ring[place->at], &buffers[i],
+				 place->tail | packed_flags(flags));
+	}
+	packed_place_next(place, drv->num);
+	return bytes;
 }
 
 int packed_driver_add(struct vq_driver *drv, const struct vq_buffer *buffers,
 		      __u32 readable, __u32 writable, __u64 cookie)
 {
-	__u32 total = readable + writable, first_tail = 0;
+	struct packed_place place = packed_place_begin(drv);
+	__u32 total = readable + writable, first = place.at;
 	struct vring_packed_desc *ring = drv->desc;
-	__u16 id = drv->free_head, first = drv->next_avail;
+	__u32 id = drv->free_head, tail = place.tail;
 	__u64 writable_bytes = 0;
 
-	if (total > drv->free_count)
+	if (unlikely(total > drv->free_count))
 		return -ENOSPC;
-	for (__u32 i = 0; i < total; i++) {
-		__u32 flags = packed_lap_flags(drv), tail;
-		__u16 at = drv->next_avail;
-
-		if (i + 1 < total)
-			flags |= VRING_DESC_F_NEXT;
-		if (i >= readable) {
-			flags |= VRING_DESC_F_WRITE;
-			writable_bytes += buffers[i].len;
-		}
-		packed_write(&ring[at], &buffers[i]);
-		tail = packed_tail(id, flags);
-		if (i)
-			WRITE_ONCE(*packed_tail_at(ring, at),
-				   (__force __u32)cpu_to_le32(tail));
-		else
-			first_tail = tail;
-		packed_advance(&drv->next_avail, &drv->avail_wrap, 1, drv->num);
+	if (total > 1)
+		tail |= packed_flags(VRING_DESC_F_NEXT);
+	if (!readable) {
+		tail |= packed_flags(VRING_DESC_F_WRITE);
+		writable_bytes = buffers->len;
 	}
-	packed_offer(drv, first, first_tail, total);
-	slots_take(drv, id, total, id, writable_bytes, cookie);
+	packed_write(&ring[first], buffers);
+	writable_bytes +=
+		packed_add_rest(drv, &place, buffers, readable, total);
+	packed_place_end(drv, &place);
+	packed_offer(drv, (__u16)first, tail, total);
+	slots_take(drv, &(struct slots_chain){id, total, id, drv->links[id],
+					      writable_bytes, cookie});
 	return 0;
 }
 
@@ -72,14 +131,17 @@ int packed_driver_add_table(struct vq_driver *drv,
 			    const struct vq_buffer *table, __u64 writable,
 			    __u64 cookie)
 {
+	struct packed_place place = packed_place_begin(drv);
 	struct vring_packed_desc *ring = drv->desc;
-	__u16 id = drv->free_head, at = drv->next_avail;
-	__u32 flags = packed_lap_flags(drv) | VRING_DESC_F_INDIRECT;
+	__u32 id = drv->free_head, at = place.at;
+	__u32 tail = place.tail | packed_flags(VRING_DESC_F_INDIRECT);
 
 	packed_write(&ring[at], table);
-	packed_advance(&drv->next_avail, &drv->avail_wrap, 1, drv->num);
-	packed_offer(drv, at, packed_tail(id, flags), 1);
-	slots_take(drv, id, 1, id, writable, cookie);
+	packed_place_next(&place, drv->num);
+	packed_place_end(drv, &place);
+	packed_offer(drv, (__u16)at, tail, 1);
+	slots_take(drv, &(struct slots_chain){id, 1, id, drv->links[id],
+					      writable, cookie});
 	return 0;
 }
 
@@ -91,50 +153,81 @@ void packed_publish(struct vq_driver *drv)
 	packed_tail_release(drv->desc, drv->held_at, drv->held_tail);
 }
 
-/* Takes what the device put at last_used: one buffer, or the end of some. */
-static int packed_take_used(struct vq_driver *drv, __u32 id,
-			    struct vq_completion *done)
+/* Reads the used entry at @at, whose tail is read, and checks it. */
+static __always_inline int packed_entry(const struct vq_driver *drv, __u32 at,
+					__u32 id, __u32 *len)
 {
 	const struct vring_packed_desc *ring = drv->desc;
-	__le32 field = READ_ONCE(ring[drv->last_used].len);
-	__u32 len = le32_to_cpu(field), count;
-	int error = slots_check(drv, id, len);
+	__le32 field = READ_ONCE(ring[at].len);
 
-	if (unlikely(error))
-		return error;
-	if (drv->in_order) {
-		slots_batch(drv, id, len);
-		count = slots_finish_oldest(drv, done);
-	} else {
-		count = slots_finish(drv, id, len, done);
+	*len = le32_to_cpu(field);
+	return slots_check(drv, id, *len);
+}
+
+/* Reaps up to @max buffers, in any order. */
+static __always_inline int packed_reap_any(struct vq_driver *drv,
+					   struct vq_completion *done,
+					   __u32 max, __u32 *taken)
+{
+	__u32 at = drv->last_used, lap = packed_lap_used(drv->used_wrap);
+	struct slots_free free = slots_free_begin(drv);
+	int error = 0;
+
+	for (*taken = 0; *taken < max; ++*taken, done++) {
+		/* The length and the buffer are read after the flags. */
+		__u32 tail = packed_tail_acquire(drv->desc, at), len;
+
+		if ((tail & PACKED_LAP) != lap)
+			break;
+		error = packed_entry(drv, at, tail & 0xffff, &len);
+		if (unlikely(error))
+			break;
+		at += slots_finish(drv, tail & 0xffff, len, done, &free);
+		if (unlikely(at >= drv->num)) {
+			at -= drv->num;
+			lap ^= PACKED_LAP;
+		}
 	}
-	packed_advance(&drv->last_used, &drv->used_wrap, count, drv->num);
+	drv->last_used = (__u16)at;
+	drv->used_wrap = lap;
+	slots_free_end(drv, &free);
+	return error;
+}
+
+/* The same in order, where an entry can stand for several buffers. */
+static int packed_reap_in_order(struct vq_driver *drv,
+				struct vq_completion *done, __u32 max,
+				__u32 *taken)
+{
+	for (*taken = 0; *taken < max; ++*taken, done++) {
+		if (!drv->batch) {
+			__u32 at = drv->last_used, len;
+			__u32 tail = packed_tail_acquire(drv->desc, at);
+			int error;
+
+			if (!packed_is_used(tail, drv->used_wrap))
+				return 0;
+			error = packed_entry(drv, at, tail & 0xffff, &len);
+			if (error)
+				return error;
+			slots_batch(drv, tail & 0xffff, len);
+		}
+		packed_advance(&drv->last_used, &drv->used_wrap,
+			       slots_finish_oldest(drv, done), drv->num);
+	}
 	return 0;
 }
 
 int packed_reap(struct vq_driver *drv, struct vq_completion *done, __u32 max,
 		__u32 *count)
 {
-	__u32 taken = 0;
-	int error = 0;
+	__u32 taken;
+	int error;
 
-	for (; taken < max; taken++, done++) {
-		__u32 tail;
-
-		if (drv->batch) {
-			packed_advance(&drv->last_used, &drv->used_wrap,
-				       slots_finish_oldest(drv, done),
-				       drv->num);
-			continue;
-		}
-		/* The length and the buffer are read after the flags. */
-		tail = packed_tail_acquire(drv->desc, drv->last_used);
-		if (!packed_is_used(tail, drv->used_wrap))
-			break;
-		error = packed_take_used(drv, tail & 0xffff, done);
-		if (unlikely(error))
-			break;
-	}
+	if (drv->in_order)
+		error = packed_reap_in_order(drv, done, max, &taken);
+	else
+		error = packed_reap_any(drv, done, max, &taken);
 	*count = taken;
 	return taken ? 0 : error;
 }

@@ -20,18 +20,26 @@
  * @num: how many, so that an index is below it
  * @kind: the kind of table
  * @search: whether to search for what is in no region that was guessed
+ * @memory: where its buffers are
+ * @scale: that of @memory, in a register
  */
 struct plain_table {
 	const void *desc;
 	__u32 num;
 	enum chain_kind kind;
 	bool search;
+	const struct vq_memory *memory;
+	__u64 scale;
 };
 
-static __always_inline bool plain_flag(const struct plain_table *table,
-				       __u32 tail, __u32 flags)
+/* Whether WRITE and INDIRECT are as in @flags. */
+static __always_inline bool plain_flags_are(const struct plain_table *table,
+					    __u32 tail, __u32 flags)
 {
-	return tail & flags << chain_flags_shift(table->kind);
+	__u32 mask = VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
+	__u32 shift = chain_flags_shift(table->kind);
+
+	return (tail & mask << shift) == flags << shift;
 }
 
 static __always_inline bool plain_more(const struct plain_table *table,
@@ -39,7 +47,7 @@ static __always_inline bool plain_more(const struct plain_table *table,
 {
 	if (table->kind == CHAIN_PACKED_TABLE)
 		return at + 1 < table->num;
-	return plain_flag(table, tail, VRING_DESC_F_NEXT);
+	return tail & VRING_DESC_F_NEXT << chain_flags_shift(table->kind);
 }
 
 static __always_inline __u32 plain_next(const struct plain_table *table,
@@ -53,79 +61,100 @@ static __always_inline __u32 plain_next(const struct plain_table *table,
 }
 
 /*
- * Makes a segment of one buffer, if it is that simple. A call would cost the
- * walk its registers, so that only a walk that may @search calls.
+ * Where a walk is: the descriptor in its hands, and the room that is left. The
+ * length is wide so that it is widened when it is read.
  */
-static __always_inline bool plain_segment(const struct vq_memory *memory,
-					  bool search, __u64 addr, __u64 len,
-					  __u32 access,
-					  struct vq_segment *segment)
-{
-	const struct vq_region *region = memory_guess(memory, addr, access);
-	__u64 offset = addr - region->guest;
-
-	if (unlikely(offset >= region->size)) {
-		region = search ? memory_find(memory, addr) : NULL;
-		if (!region || !(region->access & access))
-			return false;
-		offset = addr - region->guest;
-	}
-	/* A length of 0 wraps around and is too large. */
-	if (unlikely(len - 1 >= region->size - offset))
-		return false;
-	segment->base = (char *)region->host + offset;
-	segment->len = len;
-	return true;
-}
-
-/* Where a walk is: the descriptor in its hands, and the room that is left. */
 struct plain_cursor {
 	struct vq_segment *segment;
 	const struct vq_segment *end;
-	struct chain_wire wire;
+	__u64 addr;
+	__u64 len;
 	__u64 bytes;
+	__u32 tail;
 	__u32 at;
 };
 
+/*
+ * Makes a segment of one buffer, if it is that simple. A call would cost the
+ * walk its registers, so that only a walk that may @search calls.
+ */
+static __always_inline bool plain_segment(const struct plain_table *table,
+					  const struct plain_cursor *cursor,
+					  __u32 access)
+{
+	const struct vq_region *region =
+		memory_guess(table->memory, table->scale, cursor->addr, access);
+	__u64 offset = cursor->addr - region->guest;
+	/* The last byte; a length of 0 wraps around, one way or another. */
+	__u64 last = offset + (cursor->len - 1);
+
+	if (table->search && offset >= region->size) {
+		region = memory_find(table->memory, cursor->addr);
+		if (!region || !(region->access & access))
+			return false;
+		offset = cursor->addr - region->guest;
+		last = offset + (cursor->len - 1);
+	}
+	if (unlikely(last < offset))
+		return false;
+	if (unlikely(last >= region->size || cursor->segment == cursor->end))
+		return false;
+	cursor->segment->base = (char *)region->host + offset;
+	cursor->segment->len = cursor->len;
+	return true;
+}
+
+static __always_inline void plain_load_buffer(const struct plain_table *table,
+					      struct plain_cursor *cursor)
+{
+	const struct chain_wire *wires = table->desc;
+	struct chain_wire wire;
+
+	chain_wire_read_buffer(&wires[cursor->at], &wire);
+	cursor->addr = wire.addr;
+	cursor->len = wire.len;
+}
+
+/* A place in a packed ring is never beyond its end. */
 static __always_inline bool plain_load(const struct plain_table *table,
 				       struct plain_cursor *cursor)
 {
 	const struct chain_wire *wires = table->desc;
 
-	if (unlikely(cursor->at >= table->num ||
-		     cursor->segment == cursor->end))
+	if (table->kind != CHAIN_PACKED && unlikely(cursor->at >= table->num))
 		return false;
-	chain_wire_read(&wires[cursor->at], &cursor->wire);
+	cursor->tail = chain_wire_read_tail(&wires[cursor->at]);
+	plain_load_buffer(table, cursor);
 	return true;
+}
+
+/* Where storage ends; a chain has VQ_CHAIN_SEGMENTS_MAX segments at most. */
+static __always_inline const struct vq_segment *
+plain_end(const struct vq_segment *segments, __u32 capacity)
+{
+	return segments + min_t(__u32, capacity, VQ_CHAIN_SEGMENTS_MAX);
 }
 
 enum plain_result { PLAIN_END, PLAIN_TURN, PLAIN_NOT };
 
 /* Takes buffers of one direction, to the chain's end or another one's turn. */
 static __always_inline enum plain_result
-plain_part(const struct vq_memory *memory, const struct plain_table *table,
-	   __u32 access, struct plain_cursor *cursor)
+plain_part(const struct plain_table *table, __u32 access,
+	   struct plain_cursor *cursor)
 {
-	bool write = access == VQ_ACCESS_WRITE;
-	__u32 other = write ? 0 : VRING_DESC_F_WRITE;
+	__u32 flags = access == VQ_ACCESS_WRITE ? VRING_DESC_F_WRITE : 0;
 
 	cursor->bytes = 0;
 	for (;;) {
-		const struct chain_wire *wire = &cursor->wire;
-
-		if (plain_flag(table, wire->tail,
-			       VRING_DESC_F_INDIRECT | other) ||
-		    (write &&
-		     !plain_flag(table, wire->tail, VRING_DESC_F_WRITE)))
+		if (!plain_flags_are(table, cursor->tail, flags))
 			return PLAIN_TURN;
-		if (!plain_segment(memory, table->search, wire->addr, wire->len,
-				   access, cursor->segment))
+		if (!plain_segment(table, cursor, access))
 			return PLAIN_NOT;
-		cursor->bytes += wire->len;
+		cursor->bytes += cursor->len;
 		cursor->segment++;
-		if (!plain_more(table, cursor->at, wire->tail))
+		if (!plain_more(table, cursor->at, cursor->tail))
 			return PLAIN_END;
-		cursor->at = plain_next(table, cursor->at, wire->tail);
+		cursor->at = plain_next(table, cursor->at, cursor->tail);
 		if (!plain_load(table, cursor))
 			return PLAIN_NOT;
 	}
@@ -133,27 +162,29 @@ plain_part(const struct vq_memory *memory, const struct plain_table *table,
 
 /*
  * Fills @chain, which has its segments and head, from the descriptor that
- * @cursor is at. Storage for segments ends at the cursor's end, which bounds
- * the loops too, and more than @limit are too many; the cursor ends behind the
- * last segment.
+ * @cursor is at; the cursor ends behind the last segment. Storage for segments
+ * ends at the cursor's end, which bounds the loops too: a chain that loops
+ * has no end.
  */
-static __always_inline bool plain_walk(const struct vq_memory *memory,
-				       const struct plain_table *table,
-				       struct plain_cursor *cursor, __u32 limit,
+static __always_inline bool plain_walk(const struct plain_table *table,
+				       struct plain_cursor *cursor,
 				       struct vq_chain *chain)
 {
 	struct vq_segment *first = cursor->segment, *middle;
 	enum plain_result result;
 
-	if (!plain_load(table, cursor))
+	/* The tail of a packed chain's head is read already. */
+	if (table->kind == CHAIN_PACKED)
+		plain_load_buffer(table, cursor);
+	else if (!plain_load(table, cursor))
 		return false;
-	result = plain_part(memory, table, VQ_ACCESS_READ, cursor);
+	result = plain_part(table, VQ_ACCESS_READ, cursor);
 	middle = cursor->segment;
 	chain->readable_bytes = cursor->bytes;
 	cursor->bytes = 0;
 	if (result == PLAIN_TURN)
-		result = plain_part(memory, table, VQ_ACCESS_WRITE, cursor);
-	if (result != PLAIN_END || cursor->segment - first > limit)
+		result = plain_part(table, VQ_ACCESS_WRITE, cursor);
+	if (result != PLAIN_END)
 		return false;
 	chain->writable_bytes = cursor->bytes;
 	chain->readable = (__u32)(middle - first);
@@ -162,25 +193,33 @@ static __always_inline bool plain_walk(const struct vq_memory *memory,
 }
 
 /* The same for a chain that is one indirect table, which @desc gives. */
-static __always_inline bool
-plain_walk_table(const struct vq_memory *memory, enum chain_kind kind,
-		 const struct chain_desc *desc, struct plain_cursor *cursor,
-		 __u32 limit, struct vq_chain *chain)
+static __always_inline bool plain_walk_table(const struct vq_memory *memory,
+					     enum chain_kind kind,
+					     const struct chain_desc *desc,
+					     struct plain_cursor *cursor,
+					     struct vq_chain *chain)
 {
 	struct plain_table table = {
 		.num = desc->len / sizeof(struct vring_desc),
 		.kind = kind,
+		.memory = memory,
+		.scale = memory->scale,
 	};
 	struct vq_segment all;
+	struct plain_cursor whole = {
+		.segment = &all,
+		.end = &all + 1,
+		.addr = desc->addr,
+		.len = desc->len,
+	};
 
 	if (desc->len % sizeof(struct vring_desc) ||
 	    table.num > CHAIN_INDIRECT_MAX ||
-	    !plain_segment(memory, false, desc->addr, desc->len, VQ_ACCESS_READ,
-			   &all))
+	    !plain_segment(&table, &whole, VQ_ACCESS_READ))
 		return false;
 	table.desc = all.base;
 	cursor->at = 0;
-	return plain_walk(memory, &table, cursor, limit, chain);
+	return plain_walk(&table, cursor, chain);
 }
 
 #endif

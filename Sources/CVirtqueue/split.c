@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vq_platform.h"
 #include "chain.h"
+#include "notify.h"
 #include "packed.h"
 #include "plain.h"
 #include "vq_device.h"
@@ -38,7 +39,6 @@ int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
 	dev->num = rings->num;
 	dev->memory = memory;
 	dev->hint = memory->regions;
-	dev->limit = min_t(__u32, rings->num, VQ_CHAIN_SEGMENTS_MAX);
 	dev->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	dev->notify_on_empty = features >> VIRTIO_F_NOTIFY_ON_EMPTY & 1;
 	dev->packed = packed;
@@ -94,13 +94,25 @@ static int split_follow(const struct vq_device *dev, struct chain_walk *walk,
 	return 0;
 }
 
+static __always_inline struct plain_table
+split_ring(const struct vq_device *dev, bool search)
+{
+	return (struct plain_table){
+		.desc = dev->ring,
+		.num = dev->num,
+		.kind = CHAIN_SPLIT,
+		.search = search,
+		.memory = dev->memory,
+		.scale = dev->memory->scale,
+	};
+}
+
 static noinline int split_walk(struct vq_device *dev,
 			       struct vq_segment *segments,
 			       const struct vq_segment *end,
 			       struct vq_chain *chain)
 {
-	const struct plain_table ring = {dev->ring, dev->num, CHAIN_SPLIT,
-					 true};
+	const struct plain_table ring = split_ring(dev, true);
 	struct plain_cursor cursor = {
 		.segment = segments,
 		.end = end,
@@ -110,13 +122,13 @@ static noinline int split_walk(struct vq_device *dev,
 		.memory = dev->memory,
 		.hint = dev->hint,
 		.segments = segments,
-		.capacity = min_t(__u64, end - segments, VQ_CHAIN_SEGMENTS_MAX),
+		.capacity = (__u32)(end - segments),
 		.entries = CHAIN_INDIRECT_MAX,
 		.table_kind = CHAIN_SPLIT_TABLE,
 	};
 	int error;
 
-	if (plain_walk(dev->memory, &ring, &cursor, dev->limit, chain))
+	if (plain_walk(&ring, &cursor, chain))
 		return 0;
 	error = split_follow(dev, &walk, (__u16)chain->head);
 	dev->hint = walk.hint;
@@ -140,80 +152,169 @@ static noinline int split_take_other(struct vq_device *dev,
 	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
 		    VRING_DESC_F_INDIRECT &&
 	    plain_walk_table(dev->memory, CHAIN_SPLIT_TABLE, &desc, &cursor,
-			     VQ_CHAIN_SEGMENTS_MAX, chain))
+			     chain))
 		return 0;
 	return split_walk(dev, segments, end, chain);
 }
 
-/*
- * Takes @max chains that the driver has shown to us, or as many as storage
- * and faults allow; counts in @taken.
- */
+/* Storage that chains are taken into; it moves on with each. */
+struct split_storage {
+	struct vq_segment *segments;
+	const struct vq_segment *end;
+	struct vq_chain *chain;
+};
+
+/* Takes the chain at @head, which is any value that the driver wrote. */
 static __always_inline int split_take(struct vq_device *dev,
-				      struct vq_segment *segments,
-				      __u32 capacity, struct vq_chain *chain,
-				      __u32 max, __u32 *taken)
+				      const struct plain_table *ring,
+				      __u16 head, struct split_storage *storage)
 {
-	const struct plain_table ring = {dev->ring, dev->num, CHAIN_SPLIT,
-					 false};
-	const struct vq_segment *end = segments + capacity;
-	const struct vring_avail *avail = dev->avail;
-	__u16 at = dev->last_avail, stop = at + (__u16)max;
-	int error = 0;
+	struct vq_chain *chain = storage->chain;
+	struct plain_cursor cursor = {
+		.segment = storage->segments,
+		.end = storage->end,
+		.at = head,
+	};
+	int error;
 
-	for (; at != stop; at++, chain++) {
-		__u16 head = split_load16(&avail->ring[at & (ring.num - 1)]);
-		struct plain_cursor cursor = {
-			.segment = segments,
-			.end = end,
-			.at = head,
-		};
-
-		chain->segments = segments;
-		chain->head = head;
-		if (likely(plain_walk(dev->memory, &ring, &cursor, dev->limit,
-				      chain))) {
-			segments = cursor.segment;
-			continue;
-		}
-		error = split_take_other(dev, segments, end, chain);
-		if (unlikely(error))
-			break;
-		segments += chain->readable + chain->writable;
+	chain->segments = storage->segments;
+	chain->head = head;
+	if (likely(plain_walk(ring, &cursor, chain))) {
+		storage->segments = cursor.segment;
+		storage->chain = chain + 1;
+		return 0;
 	}
-	*taken = (__u16)(at - dev->last_avail);
-	dev->last_avail = at;
-	return error;
+	error = split_take_other(dev, chain->segments, storage->end, chain);
+	if (unlikely(error))
+		return error;
+	storage->segments += chain->readable + chain->writable;
+	storage->chain = chain + 1;
+	return 0;
+}
+
+/*
+ * Takes @count chains that the driver has shown to us, or as many as storage
+ * and faults allow. Their entries are two runs where they go around the end.
+ */
+static __always_inline int split_take_batch(struct vq_device *dev,
+					    struct split_storage *storage,
+					    __u32 count)
+{
+	const struct plain_table ring = split_ring(dev, false);
+	const struct vring_avail *avail = dev->avail;
+	__u32 start = dev->last_avail & (ring.num - 1);
+	__u32 run = min_t(__u32, count, ring.num - start);
+	const __virtio16 *entry = &avail->ring[start], *stop = entry + run;
+
+	for (;;) {
+		for (; entry != stop; entry++) {
+			int error = split_take(dev, &ring, split_load16(entry),
+					       storage);
+
+			if (unlikely(error))
+				return error;
+		}
+		count -= run;
+		if (likely(!count))
+			return 0;
+		run = count;
+		entry = avail->ring;
+		stop = entry + run;
+	}
 }
 
 int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 			__u32 capacity, struct vq_chain *chains, __u32 max,
 			__u32 *count)
 {
+	struct split_storage storage = {segments, plain_end(segments, capacity),
+					chains};
+	__u32 taken;
 	int error;
 
 	if (dev->packed)
 		return packed_pop_batch(dev, segments, capacity, chains, max,
 					count);
-	error = split_refill(dev);
 	*count = 0;
+	error = split_refill(dev);
 	if (unlikely(error))
 		return error;
 	max = min_t(__u32, max, (__u16)(dev->avail_idx - dev->last_avail));
-	error = split_take(dev, segments, capacity, chains, max, count);
-	return *count ? 0 : error;
+	error = split_take_batch(dev, &storage, max);
+	taken = (__u32)(storage.chain - chains);
+	dev->last_avail += (__u16)taken;
+	*count = taken;
+	return taken ? 0 : error;
 }
 
 int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 		  __u32 capacity, struct vq_chain *chain)
 {
-	__u32 count;
-	int error =
-		vq_device_pop_batch(dev, segments, capacity, chain, 1, &count);
+	const struct plain_table ring = split_ring(dev, false);
+	struct split_storage storage = {segments, plain_end(segments, capacity),
+					chain};
+	const struct vring_avail *avail = dev->avail;
+	__u16 at = dev->last_avail;
+	int error;
 
+	if (dev->packed)
+		return packed_pop(dev, segments, capacity, chain);
+	error = split_refill(dev);
 	if (unlikely(error))
 		return error;
-	return count ? 0 : -EAGAIN;
+	if (dev->avail_idx == at)
+		return -EAGAIN;
+	error = split_take(dev, &ring,
+			   split_load16(&avail->ring[at & (ring.num - 1)]),
+			   &storage);
+	if (unlikely(error))
+		return error;
+	dev->last_avail = at + 1;
+	return 0;
+}
+
+/* The fields go together, as they came. */
+static __always_inline void
+split_write_used(vring_used_elem_t *restrict elem,
+		 const struct vq_used *restrict used)
+{
+	const struct vq_used wire = {
+		(__force __u32)cpu_to_le32(used->id),
+		(__force __u32)cpu_to_le32(used->len),
+	};
+
+	memcpy(elem, &wire, sizeof(wire));
+}
+
+static void split_write_run(vring_used_elem_t *restrict elem,
+			    const struct vq_used *restrict used, __u32 count)
+{
+	for (; count; count--)
+		split_write_used(elem++, used++);
+}
+
+/* Counts @count entries that are written; the index to show. */
+static __always_inline __virtio16 split_advance_used(struct vq_device *dev,
+						     __u32 count)
+{
+	__u16 idx = (__u16)(dev->last_used + count);
+
+	dev->last_used = idx;
+	/* A lap around a driver that was never signalled: see notify.c. */
+	if (unlikely((__u16)(idx - dev->signalled_used) < (__u16)count))
+		dev->signalled_valid = false;
+	return (__force __virtio16)cpu_to_le16(idx);
+}
+
+/*
+ * Pairs with virt_load_acquire() in driver_refill(): the entries, and what we
+ * wrote to the buffers, are seen before the index.
+ */
+static __always_inline void split_publish(struct vq_device *dev, __u32 count)
+{
+	struct vring_used *ring = dev->used;
+
+	virt_store_release(&ring->idx, split_advance_used(dev, count));
 }
 
 int vq_device_take(struct vq_device *dev, __u16 head,
@@ -231,34 +332,52 @@ void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 			  __u32 count)
 {
 	struct vring_used *ring = dev->used;
-	__u16 old = dev->last_used, idx = old;
-	__virtio16 field;
+	__u32 at = dev->last_used & (dev->num - 1), run = dev->num - at;
 
 	if (dev->packed) {
 		packed_push_batch(dev, used, count);
 		return;
 	}
-	for (__u32 i = 0; i < count; i++, idx++) {
-		vring_used_elem_t *elem = &ring->ring[idx & (dev->num - 1)];
+	/* Entries are two runs where they go around the end. */
+	run = min_t(__u32, run, count);
+	split_write_run(&ring->ring[at], used, run);
+	if (unlikely(run != count))
+		split_write_run(ring->ring, used + run, count - run);
+	split_publish(dev, count);
+}
 
-		elem->id = (__force __virtio32)cpu_to_le32(used[i].id);
-		elem->len = (__force __virtio32)cpu_to_le32(used[i].len);
-	}
-	dev->last_used = idx;
-	/* A lap around a driver that was never signalled: see notify.c. */
-	if ((__u16)(idx - dev->signalled_used) < (__u16)(idx - old))
-		dev->signalled_valid = false;
-	field = (__force __virtio16)cpu_to_le16(idx);
-	/*
-	 * Pairs with virt_load_acquire() in vq_driver_reap(): the entries, and
-	 * what we wrote to the buffers, are seen before the index.
-	 */
-	virt_store_release(&ring->idx, field);
+static __always_inline void split_write_next(struct vq_device *dev, __u32 head,
+					     __u32 len)
+{
+	const struct vq_used used = {.id = head, .len = len};
+	struct vring_used *ring = dev->used;
+
+	split_write_used(&ring->ring[dev->last_used & (dev->num - 1)], &used);
 }
 
 void vq_device_push(struct vq_device *dev, __u32 head, __u32 len)
 {
-	struct vq_used used = {.id = head, .len = len};
+	if (dev->packed) {
+		packed_push(dev, head, len);
+		return;
+	}
+	split_write_next(dev, head, len);
+	split_publish(dev, 1);
+}
 
-	vq_device_push_batch(dev, &used, 1);
+_Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
+{
+	struct vring_used *ring = dev->used;
+
+	if (dev->packed) {
+		packed_push(dev, head, len);
+		return packed_signal_needed(dev);
+	}
+	split_write_next(dev, head, len);
+	/*
+	 * Pairs with virt_load_acquire() in driver_refill(), as in
+	 * split_publish(), and with virt_mb() in vq_driver_enable_callback().
+	 */
+	virt_store_mb(ring->idx, split_advance_used(dev, 1));
+	return notify_signal_needed(dev);
 }

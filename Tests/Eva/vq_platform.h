@@ -17,6 +17,7 @@
 #define virt_load_acquire(p)	 READ_ONCE(*(p))
 #define virt_store_release(p, v) WRITE_ONCE(*(p), v)
 #define virt_mb()		 ((void)0)
+#define virt_store_mb(x, v)	 WRITE_ONCE(x, v)
 #define virt_rmb()		 ((void)0)
 #define virt_wmb()		 ((void)0)
 #define le16_to_cpu(x)		 ((__u16)(x))

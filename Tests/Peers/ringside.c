@@ -79,15 +79,27 @@ static void ringside_disable(void)
 	vq_device_disable_notify(&device);
 }
 
+static struct vq_segment room[VQ_CHAIN_SEGMENTS_MAX];
+static struct vq_chain chains[PEER_BATCH_MAX];
+
+static __u32 ringside_serve_one(void)
+{
+	if (vq_device_pop(&device, room, VQ_CHAIN_SEGMENTS_MAX, chains))
+		return 0;
+	vq_device_push_signal(&device, chains->head,
+			      (__u32)chains->writable_bytes);
+	return 1;
+}
+
 static __u32 ringside_serve(__u32 batch)
 {
-	static struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
-	static struct vq_chain chains[PEER_BATCH_MAX];
 	struct vq_used used[PEER_BATCH_MAX];
 	__u32 count;
 
-	if (vq_device_pop_batch(&device, segments, VQ_CHAIN_SEGMENTS_MAX,
-				chains, batch, &count) ||
+	if (batch == 1)
+		return ringside_serve_one();
+	if (vq_device_pop_batch(&device, room, VQ_CHAIN_SEGMENTS_MAX, chains,
+				batch, &count) ||
 	    !count)
 		return 0;
 	for (__u32 i = 0; i < count; i++) {

@@ -56,42 +56,43 @@ struct vq_used {
  * @avail: private
  * @used: private
  * @memory: private
- * @hint: private; the region of the last translation
  * @num: private
- * @limit: private; segments of a chain without crossings
- * @last_avail: index, or place, of the next available entry to take
- * @avail_idx: private; split: the driver's index when last read
- * @last_used: our own used index, or place
- * @signalled_used: private; split: the used index of the last signal decision
  * @unsignalled: private; packed: descriptors since the last signal decision
- * @avail_wrap: packed: parity of the lap of @last_avail
- * @used_wrap: packed: parity of the lap of @last_used
- * @signalled_valid: private; whether @signalled_used means anything
  * @packed: private; VIRTIO_F_RING_PACKED
  * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
- * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
+ * @last_avail: index, or place, of the next available entry to take
+ * @avail_wrap: packed: parity of the lap of @last_avail
+ * @used_wrap: packed: parity of the lap of @last_used
+ * @avail_idx: private; split: the driver's index when last read
+ * @signalled_valid: private; whether @signalled_used means anything
  * @notify_off: private; kicks are not wanted
+ * @last_used: our own used index, or place
+ * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
+ * @signalled_used: private; split: the used index of the last signal decision
+ * @hint: private; the region of the last translation
+ *
+ * Compilers read an index at a multiple of 4 together with what is behind it,
+ * and then wait for both to be written; so each index has flags before it.
  */
 struct vq_device {
 	void *ring;
 	const void *avail;
 	void *used;
 	const struct vq_memory *memory;
-	const struct vq_region *hint;
 	__u32 num;
-	__u32 limit;
-	__u16 last_avail;
-	__u16 avail_idx;
-	__u16 last_used;
-	__u16 signalled_used;
 	__u32 unsignalled;
-	_Bool avail_wrap;
-	_Bool used_wrap;
-	_Bool signalled_valid;
 	_Bool packed;
 	_Bool event_idx;
-	_Bool notify_on_empty;
+	__u16 last_avail;
+	_Bool avail_wrap;
+	_Bool used_wrap;
+	__u16 avail_idx;
+	_Bool signalled_valid;
 	_Bool notify_off;
+	__u16 last_used;
+	_Bool notify_on_empty;
+	__u16 signalled_used;
+	const struct vq_region *hint;
 };
 
 /**
@@ -146,9 +147,9 @@ int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
  * @max: how many there is room for
  * @count: chains taken
  *
- * Takes fewer when the ring has fewer, when @segments is full, and when a
- * chain is at fault: those before it are given out and the next call returns
- * the error.
+ * Takes fewer when the ring has fewer, when @segments or the first
+ * VQ_CHAIN_SEGMENTS_MAX of them are full, and when a chain is at fault: those
+ *before it are given out and the next call returns the error.
  *
  * Return: 0, with @count 0 if there is none; or the errors of
  * vq_device_pop(), with @count 0.
@@ -194,6 +195,19 @@ void vq_device_push(struct vq_device *dev, __u32 head, __u32 len);
  */
 void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 			  __u32 count);
+
+/**
+ * vq_device_push_signal() - return a chain, and decide on an interrupt
+ * @dev: the device side
+ * @head: head of the chain
+ * @len: bytes written to its writable part
+ *
+ * As vq_device_push() and vq_device_signal_needed(), at less cost. The
+ * counterpart of the kernel's vhost_add_used_and_signal().
+ *
+ * Return: whether to signal the driver now.
+ */
+_Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len);
 
 /**
  * vq_device_signal_needed() - does the driver want an interrupt

@@ -32,19 +32,11 @@ struct vq_buffer {
 };
 
 /**
- * struct vq_slot - what the driver remembers of one descriptor
- * @cookie: private
- * @writable: private; bytes the device may write to the chain
- * @next: private; next in the chain or the free list
- * @last: private; last descriptor of the chain, packed: the slot itself
- * @count: private; descriptors of the chain that starts here, else 0
+ * struct vq_slot - room to remember one descriptor
+ * @room: private
  */
 struct vq_slot {
-	__u64 cookie;
-	__u32 writable;
-	__u16 next;
-	__u16 last;
-	__u16 count;
+	__u64 room[3];
 };
 
 /**
@@ -76,55 +68,59 @@ struct vq_completion {
  * @desc: private
  * @avail: private
  * @used: private
- * @slots: private
+ * @records: private; what is remembered of the chain that starts there
+ * @links: private; next in the chain or the free list
  * @num: private
  * @free_count: descriptors that are free
- * @free_head: private; first of them
+ * @packed: private; VIRTIO_F_RING_PACKED
+ * @in_order: private; VIRTIO_F_IN_ORDER
+ * @free_head: private; first of the free descriptors, or ids
+ * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
+ * @held: private; packed: whether a chain is not published
+ * @avail_idx: private; split: available index with all that was added
+ * @avail_wrap: private; packed: parity of the lap of @next_avail
+ * @used_wrap: private; packed: parity of the lap of @last_used
+ * @used_idx: private; split: the device's index when last read
+ * @batch: private; in order: whether a batch is being reaped
+ * @last_used: private; index, or place, of the next used entry to reap
+ * @kicked_idx: private; split: available index at the last kick decision
+ * @next_avail: private; packed: where the next descriptor goes
  * @oldest: private; in order: the buffer to come back next
  * @batch_id: private; in order: the last buffer of the batch
  * @batch_len: private; in order: bytes written to that one
- * @avail_idx: private; split: available index with all that was added
- * @kicked_idx: private; split: available index at the last kick decision
- * @used_idx: private; split: the device's index when last read
- * @last_used: private; index, or place, of the next used entry to reap
- * @next_avail: private; packed: where the next descriptor goes
- * @held_at: private; packed: head of the first chain not published
- * @held_tail: private; packed: its flags and id
  * @unkicked: private; packed: descriptors since the last kick decision
- * @held: private; packed: whether there is one
- * @avail_wrap: private; packed: parity of the lap of @next_avail
- * @used_wrap: private; packed: parity of the lap of @last_used
- * @batch: private; in order: whether a batch is being reaped
- * @packed: private; VIRTIO_F_RING_PACKED
- * @in_order: private; VIRTIO_F_IN_ORDER
- * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
+ * @held_tail: private; packed: flags and id of the head that is held
+ * @held_at: private; packed: where it goes
+ *
+ * The order of the indices is that of struct vq_device.
  */
 struct vq_driver {
 	void *desc;
 	void *avail;
 	void *used;
-	struct vq_slot *slots;
+	void *records;
+	__u16 *links;
 	__u32 num;
 	__u32 free_count;
+	_Bool packed;
+	_Bool in_order;
 	__u16 free_head;
+	_Bool event_idx;
+	_Bool held;
+	__u16 avail_idx;
+	_Bool avail_wrap;
+	_Bool used_wrap;
+	__u16 used_idx;
+	_Bool batch;
+	__u16 last_used;
+	__u16 kicked_idx;
+	__u16 next_avail;
 	__u16 oldest;
 	__u16 batch_id;
 	__u32 batch_len;
-	__u16 avail_idx;
-	__u16 kicked_idx;
-	__u16 used_idx;
-	__u16 last_used;
-	__u16 next_avail;
-	__u16 held_at;
-	__u32 held_tail;
 	__u32 unkicked;
-	_Bool held;
-	_Bool avail_wrap;
-	_Bool used_wrap;
-	_Bool batch;
-	_Bool packed;
-	_Bool in_order;
-	_Bool event_idx;
+	__u32 held_tail;
+	__u16 held_at;
 };
 
 /**

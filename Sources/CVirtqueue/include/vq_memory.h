@@ -29,13 +29,15 @@ struct vq_region {
 };
 
 /* Equal parts of the address space, from the first region to the last. */
-#define VQ_MEMORY_BUCKETS 64
+#define VQ_MEMORY_BUCKET_BITS 6
+#define VQ_MEMORY_BUCKETS     (1 << VQ_MEMORY_BUCKET_BITS)
 
 /**
  * struct vq_memory - a memory table
  * @regions: regions by ascending guest address, none overlapping another
  * @count: how many, at least 1
  * @shift: private; how many bits an address has within a bucket
+ * @scale: private; moves an address's bucket to its highest bits
  * @readable: private; the readable region that has most of each bucket
  * @writable: private; the writable region that has most of each bucket
  *
@@ -46,6 +48,7 @@ struct vq_memory {
 	const struct vq_region *regions;
 	__u32 count;
 	__u32 shift;
+	__u64 scale;
 	const struct vq_region *readable[VQ_MEMORY_BUCKETS];
 	const struct vq_region *writable[VQ_MEMORY_BUCKETS];
 };

@@ -9,6 +9,8 @@
  *	virt_load_acquire()		a load before all that follow
  *	virt_store_release()		a store after all that precede
  *	virt_mb()			a full barrier, store to load included
+ *	virt_store_mb()			a store with all that precede, then
+ *					virt_mb()
  *	le16_to_cpu() ... cpu_to_le64()	virtio 1.0 byte order
  *	put_unaligned_be16/32/64()	SCSI byte order
  *	barrier()			the compiler alone
@@ -37,8 +39,11 @@
 #if defined(__x86_64__)
 #define virt_mb()                                                              \
 	__asm__ volatile("lock; addl $0,-132(%%rsp)" ::: "memory", "cc")
+#define virt_store_mb(x, v)                                                    \
+	((void)__atomic_exchange_n(&(x), (v), __ATOMIC_SEQ_CST))
 #else
-#define virt_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define virt_mb()	    __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define virt_store_mb(x, v) (virt_store_release(&(x), (v)), virt_mb())
 #endif
 
 #define le16_to_cpu(x) le16toh(x)
