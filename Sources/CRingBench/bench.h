@@ -131,10 +131,26 @@ static __always_inline int bench_add(struct ring_bench *bench, __u32 chains)
 	return error;
 }
 
+static __always_inline const char *bench_serve_one(struct bench_device *device,
+						   __u32 *count)
+{
+	int error = vq_device_pop(&device->queue, device->segments,
+				  VQ_CHAIN_SEGMENTS_MAX, device->chains);
+
+	*count = !error;
+	if (error)
+		return error == -EAGAIN ? NULL : "the device refuses a chain";
+	vq_device_push(&device->queue, device->chains->head,
+		       (__u32)device->chains->writable_bytes);
+	return NULL;
+}
+
 /* The device side takes up to @max chains and returns them. */
 static __always_inline const char *bench_serve(struct bench_device *device,
 					       __u32 max, __u32 *count)
 {
+	if (max == 1)
+		return bench_serve_one(device, count);
 	if (vq_device_pop_batch(&device->queue, device->segments,
 				VQ_CHAIN_SEGMENTS_MAX, device->chains, max,
 				count))
