@@ -236,6 +236,19 @@ let package = Package(
             exclude: ["Shim"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "VhostUserTests",
+            dependencies: ["CVirtqueue", "LinuxSystem", "VhostUser", "Virtqueue", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "VhostUserSCSITests",
+            dependencies: [
+                "CTargetQueue", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "SCSITarget", "VhostSCSI",
+                "VhostUser", "VhostUserSCSI", "Virtqueue", system,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",

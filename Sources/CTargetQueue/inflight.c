@@ -52,8 +52,8 @@ void inflight_batch_done(struct tq_queue *queue)
 /* A batch was published, but not noted: its chains are not in flight. */
 static int inflight_settle(struct tq_inflight *area, __u32 num, __u16 used_idx)
 {
-	__u16 left = used_idx - area->used_idx;
-	__u16 head = area->last_batch_head;
+	__u16 left = used_idx - READ_ONCE(area->used_idx);
+	__u16 head = READ_ONCE(area->last_batch_head);
 
 	if (left > num)
 		return -EPROTO;
@@ -61,39 +61,59 @@ static int inflight_settle(struct tq_inflight *area, __u32 num, __u16 used_idx)
 		if (head >= num)
 			return -EPROTO;
 		area->desc[head].inflight = 0;
-		head = area->desc[head].next;
+		head = READ_ONCE(area->desc[head].next);
 	}
 	area->used_idx = used_idx;
 	return 0;
 }
 
-static int inflight_compare(const void *left, const void *right, void *context)
-{
-	const struct tq_inflight *area = context;
-	__u64 a = area->desc[*(const __u16 *)left].counter;
-	__u64 b = area->desc[*(const __u16 *)right].counter;
+/* The front-end may change the area while we sort: counters are copied. */
+struct inflight_order {
+	__u64 counter;
+	__u16 head;
+};
 
-	return (a > b) - (a < b);
+static int inflight_compare(const void *left, const void *right)
+{
+	const struct inflight_order *a = left, *b = right;
+
+	return (a->counter > b->counter) - (a->counter < b->counter);
 }
 
-/* What is in flight, in the order of taking. */
-static int inflight_collect(struct tq_queue *queue, __u32 num)
+/* What is in flight, in the order of taking; returns how many. */
+static __u32 inflight_list(struct tq_queue *queue, __u32 num,
+			   struct inflight_order *order)
 {
-	struct tq_inflight *area = queue->inflight;
+	const struct tq_inflight *area = queue->inflight;
+	__u32 count = 0;
 
-	queue->resume = calloc(num, sizeof(*queue->resume));
-	if (!queue->resume)
-		return -ENOMEM;
 	for (__u32 head = 0; head < num; head++) {
-		__u64 counter = area->desc[head].counter;
+		__u64 counter = READ_ONCE(area->desc[head].counter);
 
 		if (counter > queue->inflight_counter)
 			queue->inflight_counter = counter;
-		if (area->desc[head].inflight)
-			queue->resume[queue->resume_count++] = (__u16)head;
+		if (!READ_ONCE(area->desc[head].inflight))
+			continue;
+		order[count].counter = counter;
+		order[count++].head = (__u16)head;
 	}
-	qsort_r(queue->resume, queue->resume_count, sizeof(*queue->resume),
-		inflight_compare, area);
+	qsort(order, count, sizeof(*order), inflight_compare);
+	return count;
+}
+
+static int inflight_collect(struct tq_queue *queue, __u32 num)
+{
+	struct inflight_order *order = calloc(num, sizeof(*order));
+
+	queue->resume = calloc(num, sizeof(*queue->resume));
+	if (!order || !queue->resume) {
+		free(order);
+		return -ENOMEM;
+	}
+	queue->resume_count = inflight_list(queue, num, order);
+	for (__u32 i = 0; i < queue->resume_count; i++)
+		queue->resume[i] = order[i].head;
+	free(order);
 	return 0;
 }
 

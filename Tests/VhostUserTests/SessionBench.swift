@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import Testing
+import VhostUser
+
+/// A back-end session and the front-end's end of its socket, in one thread: what is sent is handled at `handle`.
+final class SessionBench {
+    let device = RecordingDevice()
+    let session: BackendSession
+    let peer: MessageSocket
+    /// A memory of 1 MiB, at 0x10000 for the guest and 0x7000_0000_0000 for the front-end.
+    let memory: PassedDescriptor
+    static let guest: UInt64 = 0x10000
+    static let frontEnd: UInt64 = 0x7000_0000_0000
+    static let byteCount: UInt64 = 1 << 20
+
+    init() throws {
+        let (near, far) = try UnixSocket.pair()
+        peer = MessageSocket(far)
+        session = BackendSession(near, device) { _ in }
+        memory = PassedDescriptor(
+            try SharedMemory.makeFile(name: "test", byteCount: Int(Self.byteCount))
+        )
+    }
+
+    /// Sends a request and has it handled.
+    ///
+    /// - Returns: the answer, where there is one.
+    @discardableResult
+    func ask(
+        _ request: VhostUserRequest,
+        _ payload: [UInt8] = [],
+        rights: [PassedDescriptor] = [],
+        needsReply: Bool = false
+    ) throws -> [UInt8]? {
+        try peer.send(VhostUserMessage(request, payload, rights: rights, needsReply: needsReply))
+        return try handle()?.payload
+    }
+
+    func handle() throws -> VhostUserMessage? {
+        _ = try session.handleMessages()
+        guard case .message(let answer) = try peer.receive() else { return nil }
+        return answer
+    }
+
+    /// Sends raw bytes and has them handled.
+    func sendRaw(_ bytes: [UInt8], rights: [CInt] = []) throws -> Bool {
+        try peer.socket.send(bytes, rights: rights)
+        return try session.handleMessages()
+    }
+
+    /// What every front-end begins with.
+    func negotiate() throws {
+        try ask(.setOwner)
+        try ask(.setProtocolFeatures, WireFields.bytes(ProtocolFeatures.all.rawValue))
+        try ask(
+            .setFeatures,
+            WireFields.bytes(TransportFeatures.protocolFeatures | TransportFeatures.version1)
+        )
+    }
+
+    /// A line of a memory table.
+    static func region(
+        guest: UInt64 = SessionBench.guest,
+        size: UInt64 = SessionBench.byteCount,
+        user: UInt64 = SessionBench.frontEnd,
+        offset: UInt64 = 0
+    ) -> [UInt8] {
+        [guest, size, user, offset].flatMap { WireFields.bytes($0) }
+    }
+
+    static func slot(_ region: [UInt8] = SessionBench.region()) -> [UInt8] {
+        WireFields.bytes(UInt64(0)) + region
+    }
+
+    static func state(_ ring: UInt32, _ value: UInt32) -> [UInt8] {
+        WireFields.bytes(ring) + WireFields.bytes(value)
+    }
+
+    static func address(
+        _ ring: UInt32,
+        descriptors: UInt64 = 0x1000,
+        used: UInt64 = 0x3000,
+        available: UInt64 = 0x2000
+    ) -> [UInt8] {
+        let places = [descriptors, used, available].map { Self.frontEnd &+ $0 } + [0]
+        return WireFields.bytes(ring) + WireFields.bytes(UInt32(0)) + places.flatMap { WireFields.bytes($0) }
+    }
+
+    static func event() throws -> PassedDescriptor {
+        let event = try EventFD()
+        return PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+    }
+
+    /// Sets up ring `ring` in QEMU's order, and enables it.
+    func start(_ ring: UInt32, base: UInt32 = 0) throws {
+        try ask(.setRingSize, Self.state(ring, 128))
+        try ask(.setRingBase, Self.state(ring, base))
+        try ask(.setRingAddress, Self.address(ring))
+        try ask(.setRingKick, WireFields.bytes(UInt64(ring)), rights: [Self.event()])
+        try ask(.setRingEnable, Self.state(ring, 1))
+    }
+
+    func addMemory() throws {
+        let answer = try ask(.addMemoryRegion, Self.slot(), rights: [memory], needsReply: true)
+        #expect(answer == WireFields.bytes(UInt64(0)))
+    }
+}
