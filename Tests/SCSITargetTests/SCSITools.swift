@@ -16,7 +16,7 @@ final class SCSITools {
         let flags = ["-shared", "-fPIC", "-O1", "-o", shim.string, source.string]
         let compiled = try await Self.run("cc", flags, [:])
         if compiled.status != 0 { throw OperationError("compile", source.string, cause: compiled.text) }
-        server = CommandServer(target, socketPath: folder.appending("socket").string)
+        server = try CommandServer(target, socketPath: folder.appending("socket"))
     }
 
     deinit {
@@ -34,7 +34,7 @@ final class SCSITools {
     /// Runs a program; `/dev/sg-ringside0` is the unit.
     func run(_ words: [String]) async throws -> Outcome {
         let environment: [Environment.Key: String?] = [
-            "LD_PRELOAD": folder.appending("sg.so").string, "RINGSIDE_SG_SOCKET": server.socketPath,
+            "LD_PRELOAD": folder.appending("sg.so").string, "RINGSIDE_SG_SOCKET": server.socketPath.string,
         ]
         return try await Self.run(words[0], Array(words.dropFirst()), environment)
     }
