@@ -96,7 +96,8 @@ enum VerificationCommands {
         try command.refuseProtection()
         let range = try command.blocks(command.block.address, UInt64(command.block[13]))
         let half = range.byteCount
-        try command.checkData(dataOut, 2 * half)
+        // What is sent in excess would be taken for a half that it is not.
+        guard dataOut.count == 2 * half else { throw .check(.invalidField(byte: 13)) }
         try command.unit.modifying { () throws(Refusal) in
             try compare(command, range, dataOut.extracting(first: half))
             try command.writing { () throws(Errno) in

@@ -34,9 +34,11 @@ final class CommandServer: Sendable {
 
     private static func serve(_ connection: UnixSocket, _ target: TargetDevice) throws(Errno) {
         // The initiator's number, the command, the size of its data, the room for data.
-        while let request = try receive(connection, 44) {
+        while let request = try connection.receiveAll(44) {
             let (sent, room) = (number(request, 36), number(request, 40))
-            guard sent <= 64 << 20, room <= 64 << 20, let dataOut = try receive(connection, sent) else { return }
+            guard sent <= 64 << 20, room <= 64 << 20, let dataOut = try connection.receiveAll(sent) else {
+                return
+            }
             var dataIn = [UInt8](repeating: 0xa5, count: room)
             var span = dataIn.mutableSpan
             let outcome = target.execute(
@@ -57,19 +59,5 @@ final class CommandServer: Sendable {
 
     private static func number(_ bytes: [UInt8], _ offset: Int) -> Int {
         bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
-    }
-
-    /// All of `count` bytes; nil where the connection ends before.
-    private static func receive(_ connection: UnixSocket, _ count: Int) throws(Errno) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        while bytes.count < count {
-            // Receiving does not wait.
-            var ready = [pollfd(fd: connection.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
-            try SystemCalls.poll(&ready, milliseconds: -1)
-            let part = try connection.receive(upTo: count - bytes.count).bytes
-            if part.isEmpty { return nil }
-            bytes += part
-        }
-        return bytes
     }
 }

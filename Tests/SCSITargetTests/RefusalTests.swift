@@ -63,7 +63,8 @@ struct RefusalTests {
             // Data that is missing.
             Case(cdb: [0x2a, 0, 0, 0, 0, 0, 0, 0, 2, 0], sent: 1023, sense: Self.shortData),
             Case(cdb: [0x2f, 2, 0, 0, 0, 0, 0, 0, 2, 0], sent: 512, sense: Self.shortData),
-            Case(cdb: [0x89, 0] + bytes(0, 11) + [1, 0, 0], sent: 1023, sense: Self.shortData),
+            Case(cdb: [0x89, 0] + bytes(0, 11) + [1, 0, 0], sent: 1023, sense: Self.invalidField),
+            Case(cdb: [0x89, 0] + bytes(0, 11) + [0, 0, 0], sent: 512, sense: Self.invalidField),
             Case(cdb: [0x41, 0, 0, 0, 0, 0, 0, 0, 2, 0], sent: 1024, sense: Self.shortData),
             // WRITE SAME: no length, ANCHOR, LBDATA.
             Case(cdb: [0x41, 0, 0, 0, 0, 0, 0, 0, 0, 0], sent: 512, sense: Self.invalidField),

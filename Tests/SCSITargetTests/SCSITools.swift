@@ -14,7 +14,7 @@ final class SCSITools {
         let source = FilePath(#filePath).removingLastComponent().appending("Shim/sg.c")
         let shim = folder.appending("sg.so")
         let flags = ["-shared", "-fPIC", "-O1", "-o", shim.string, source.string]
-        let compiled = try await Self.run("cc", flags, [:])
+        let compiled = try await Self.run("cc", flags)
         if compiled.status != 0 { throw OperationError("compile", source.string, cause: compiled.text) }
         server = try CommandServer(target, socketPath: folder.appending("socket"))
     }
@@ -39,10 +39,11 @@ final class SCSITools {
         return try await Self.run(words[0], Array(words.dropFirst()), environment)
     }
 
-    private static func run(
+    /// Runs a program that needs no device.
+    static func run(
         _ program: String,
         _ arguments: [String],
-        _ environment: [Environment.Key: String?]
+        _ environment: [Environment.Key: String?] = [:]
     ) async throws -> Outcome {
         let result = try await Subprocess.run(
             .name(program),
