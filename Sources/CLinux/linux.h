@@ -22,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "unix.h"
@@ -84,6 +85,11 @@ ssize_t copy_file_range(int from, long *from_offset, int to, long *to_offset,
 			size_t length, unsigned int flags);
 int memfd_create(const char *name, unsigned int flags);
 int fallocate(int fd, int mode, long offset, long length);
+pid_t gettid(void);
+int posix_openpt(int flags);
+int grantpt(int fd);
+int unlockpt(int fd);
+int ptsname_r(int fd, char *name, size_t size);
 const char *strerrorname_np(int error);
 
 /*

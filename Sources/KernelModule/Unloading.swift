@@ -137,9 +137,10 @@ extension ModuleContext {
         }
     }
 
-    private func remove(
+    /// Takes one module out, waiting until its users are gone or the time is over.
+    func remove(
         _ name: String,
-        isForced: Bool,
+        isForced: Bool = false,
         until deadline: ContinuousClock.Instant
     ) throws(OperationError) {
         while true {
@@ -174,7 +175,7 @@ extension ModuleContext {
     }
 
     /// Unloads those of some modules that have no users any more, again and again, because each may free others.
-    private func removeUnused(_ candidates: [String], report: inout UnloadReport) throws(OperationError) {
+    func removeUnused(_ candidates: [String], report: inout UnloadReport) throws(OperationError) {
         var candidates = candidates
         while let unused = try running.all().first(where: { module in
             candidates.contains(module.name) && module.referenceCount == 0 && module.holders.isEmpty

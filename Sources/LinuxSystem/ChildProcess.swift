@@ -15,6 +15,41 @@ public struct ChildProcess: Sendable {
     /// Read to get its standard error.
     public var errorOutput: FileDescriptor
 
+    /// Starts a program with a new terminal as its standard streams and its controlling terminal.
+    ///
+    /// Its ``input``, ``output`` and ``errorOutput`` are the terminal's other end, all with the same number.
+    ///
+    /// The corresponding C functions are `posix_openpt`, `grantpt`, `unlockpt` and `posix_spawnp`.
+    public static func spawn(
+        arguments: [String],
+        environment: [String],
+        terminal size: TerminalSize
+    ) throws(Errno) -> ChildProcess {
+        guard let program = arguments.first else { throw .invalidArgument }
+        let terminal = try PseudoTerminal(size: size)
+        var child: pid_t = 0
+        let result = unsafe withSpawnActions(standardStreams: [], terminal: terminal.path) {
+            actions,
+            attributes in
+            // As below.
+            unsafe withCStrings(arguments) { arguments in
+                unsafe withCStrings(environment) { environment in
+                    unsafe posix_spawnp(&child, program, actions, attributes, arguments, environment)
+                }
+            }
+        }
+        if result != 0 {
+            close([terminal.master])
+            throw Errno(rawValue: result)
+        }
+        return ChildProcess(
+            processID: child,
+            input: terminal.master,
+            output: terminal.master,
+            errorOutput: terminal.master
+        )
+    }
+
     /// Starts a program; the corresponding C function is `posix_spawnp`.
     ///
     /// - Parameters:
@@ -86,12 +121,20 @@ private func close(_ descriptors: [FileDescriptor]) {
 /// its own with no signal blocked.
 private func withSpawnActions(
     standardStreams: [FileDescriptor],
+    terminal: FilePath? = nil,
     _ body: (UnsafePointer<posix_spawn_file_actions_t>, UnsafePointer<posix_spawnattr_t>) -> CInt
 ) -> CInt {
     // Initialised and destroyed here, as the C interface demands.
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    if let terminal {
+        // The first terminal that a session's leader opens controls it.
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, terminal.string, O_RDWR, 0)
+        for number in 1...2 as ClosedRange<CInt> {
+            unsafe posix_spawn_file_actions_adddup2(&actions, 0, number)
+        }
+    }
     for (number, descriptor) in standardStreams.enumerated() {
         unsafe posix_spawn_file_actions_adddup2(&actions, descriptor.rawValue, CInt(number))
     }

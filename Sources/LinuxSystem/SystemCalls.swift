@@ -22,6 +22,9 @@ public enum SystemCalls {
     /// The number of this process; the corresponding C function is `getpid`.
     public static var processID: Int32 { getpid() }
 
+    /// The number of this process's user; the corresponding C function is `getuid`.
+    public static var userID: UInt32 { getuid() }
+
     /// A variable of this process's environment; the corresponding C function is `getenv`.
     public static func environmentValue(_ name: String) -> String? {
         // Copied at once, while nothing changes the environment: this package does so only before it starts a program.
@@ -72,6 +75,36 @@ public enum SystemCalls {
         )
     }
 
+    /// Takes one signal from a descriptor of ``signalDescriptor(for:)``; nil where none has arrived.
+    public static func nextSignal(from descriptor: FileDescriptor) throws -> CInt? {
+        do {
+            // struct signalfd_siginfo has 128 bytes, and the signal's number in the first four.
+            let bytes = try descriptor.readBytes(upTo: 128)
+            return bytes.first.map { CInt($0) }
+        } catch Errno.wouldBlock {
+            return nil
+        }
+    }
+
+    /// Has a signal ignored by this process, and by the programs that it starts; the C function is `signal`.
+    public static func ignore(_ number: CInt) { _ = signal(number, SIG_IGN) }
+
+    /// Sends a signal to a process, or to the process group of a negative number; the C function is `kill`.
+    public static func send(_ signal: CInt, to process: Int32) throws(Errno) {
+        try result(kill(process, signal))
+    }
+
+    /// Takes the lock of an open file unless another open file has it; it goes with the process.
+    ///
+    /// The corresponding C function is `flock`.
+    ///
+    /// - Returns: whether it was taken.
+    public static func tryLock(_ file: FileDescriptor) throws(Errno) -> Bool {
+        if flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 { return true }
+        if Glibc.errno == EWOULDBLOCK { return false }
+        throw Errno(rawValue: Glibc.errno)
+    }
+
     /// A descriptor that becomes readable when the kernel announces a device or a module (`NETLINK_KOBJECT_UEVENT`).
     public static func kernelEventDescriptor() throws(Errno) -> FileDescriptor {
         let kind = CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
@@ -99,6 +132,12 @@ public enum SystemCalls {
         guard child > 0 else { return nil }
         let signal = status & 0x7f
         return (child, signal == 0 ? (status >> 8) & 0xff : 128 + signal)
+    }
+
+    /// Waits for one child to end and takes it off the kernel's list; the corresponding C function is `waitpid`.
+    public static func wait(for child: Int32) {
+        // A signal may interrupt it; where somebody else has reaped the child, nothing is left to wait for.
+        while waitpid(child, nil, 0) < 0 && Glibc.errno == EINTR {}
     }
 
     @discardableResult

@@ -10,6 +10,7 @@ struct ModuleCommand: ParsableCommand {
         abstract: "Load, unload, list and explain kernel modules.",
         subcommands: [
             ModuleLoadCommand.self, ModuleUnloadCommand.self, ModuleListCommand.self, ModuleInfoCommand.self,
+            ModuleCycleCommand.self, ModuleDepsCommand.self, ModuleParamsCommand.self,
         ]
     )
 }

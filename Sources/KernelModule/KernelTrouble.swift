@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+
+/// What the kernel's log says when the kernel is not well, the mildest kind first.
+public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable {
+    /// A module or a subsystem left something behind, or found what another one had left.
+    case leftover
+    /// `WARN()` and its kin, an init function that returned a positive number.
+    case warning
+    /// The lock validator.
+    case lockdep
+    /// Memory or a reference count was damaged.
+    case corruption
+    /// A task waits without end, or a processor does not answer.
+    case stall
+    /// `BUG()` and its kin.
+    case bug
+    /// The kernel killed the task that ran it.
+    case oops
+    /// The machine stopped.
+    case panic
+
+    /// The kind of trouble that one record of the kernel's log tells of, the worst one that fits; nil for none.
+    public init?(_ message: String) {
+        let kinds = Self.allCases.reversed()
+        guard let kind = kinds.first(where: { kind in kind.marks.contains { message.contains($0) } }) else {
+            return nil
+        }
+        self = kind
+    }
+
+    /// What the kernel did, for "the kernel …".
+    public var words: String {
+        switch self {
+        case .leftover: "found something left behind"
+        case .warning: "warned"
+        case .lockdep: "reported a locking error"
+        case .corruption: "found corruption"
+        case .stall: "stalled"
+        case .bug: "reported a bug"
+        case .oops: "had an oops"
+        case .panic: "panicked"
+        }
+    }
+
+    public static func < (left: KernelTrouble, right: KernelTrouble) -> Bool {
+        allCases.firstIndex(of: left) ?? 0 < allCases.firstIndex(of: right) ?? 0
+    }
+
+    /// How the kernel begins such reports.
+    private var marks: [String] {
+        switch self {
+        case .leftover:
+            [
+                "Objects remaining in", "Slab cache still has objects", "sysfs: cannot create duplicate",
+                "already present!",
+            ]
+        case .warning: ["WARNING: ", "suspiciously returned"]
+        case .lockdep:
+            [
+                "WARNING: possible recursive locking", "WARNING: possible circular locking",
+                "inconsistent lock state",
+            ]
+        case .corruption:
+            ["UBSAN: ", "KASAN: ", "refcount_t: ", "list_add corruption", "list_del corruption"]
+        case .stall: ["INFO: task ", "INFO: rcu_", "rcu: INFO:", "soft lockup", "hard LOCKUP"]
+        case .bug: ["BUG: ", "kernel BUG at"]
+        case .oops:
+            [
+                "Oops: ", "general protection fault", "unable to handle page fault",
+                "kernel NULL pointer dereference", "invalid opcode: ",
+            ]
+        case .panic: ["Kernel panic - not syncing"]
+        }
+    }
+}
