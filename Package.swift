@@ -80,7 +80,7 @@ let package = Package(
         .target(name: "OptionParsing", swiftSettings: settings),
 
         // Floor 2: one kernel interface each.
-        .target(name: "GuestProtocol", swiftSettings: settings),
+        .target(name: "GuestProtocol", dependencies: ["LinuxSystem"], swiftSettings: settings),
         .target(
             name: "Virtqueue",
             dependencies: ["CVirtqueue", "LinuxSystem", system],
@@ -145,9 +145,8 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench", "SCSITarget",
-                "TargetConfig",
-                "TestVM", "VhostSCSI", "VhostUserSCSI",
+                "GuestProtocol", "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench",
+                "SCSITarget", "TargetConfig", "TestVM", "VhostSCSI", "VhostUserSCSI",
                 arguments, subprocess, system,
             ],
             swiftSettings: settings
@@ -196,7 +195,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "OptionParsingTests", dependencies: ["OptionParsing"], swiftSettings: settings),
-        .testTarget(name: "GuestProtocolTests", dependencies: ["GuestProtocol"], swiftSettings: settings),
+        .testTarget(
+            name: "GuestProtocolTests",
+            dependencies: ["GuestProtocol", "LinuxSystem"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "KernelModuleTests",
             dependencies: ["KernelModule", "LinuxSystem", system],

@@ -14,6 +14,7 @@ struct Agent {
     private let kernelLog: KernelLogReader
     private var sessions: [Session] = []
     private var configfs = ConfigfsMount()
+    private var taint: UInt64 = 0
 
     static func main() {
         do {
@@ -75,6 +76,7 @@ struct Agent {
         case .run(let number, let command): start(number, command)
         case .input(let number, let bytes): update(number) { $0.accept(bytes) }
         case .signal(let number, let signal): update(number) { kill(-$0.processID, signal) }
+        case .resize(let number, let size): update(number) { $0.resize(size) }
         case .powerOff:
             kernelLog.forward(to: port)
             try SystemCalls.powerOff()
@@ -96,12 +98,19 @@ struct Agent {
         body(&sessions[index])
     }
 
+    private mutating func sendTaint() {
+        let now = kernelTaint()
+        if now != taint { port.send(.tainted(now)) }
+        taint = now
+    }
+
     private mutating func reapChildren() {
         // The queued signals carry nothing that waitpid does not tell; EAGAIN when there is none.
         _ = Result { try children.readBytes(upTo: 4096) }
         while let (processID, status) = SystemCalls.reap() {
             // What a command made the kernel say comes before the command's end.
             kernelLog.forward(to: port)
+            sendTaint()
             // Orphans that the first process inherits belong to no session.
             guard let index = sessions.firstIndex(where: { $0.processID == processID }) else { continue }
             sessions[index].finish(status: status, port.send)

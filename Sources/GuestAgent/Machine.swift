@@ -6,7 +6,7 @@ import SystemPackage
 func prepareMachine() throws {
     for (type, target) in [
         ("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"),
-        ("debugfs", "/sys/kernel/debug"),
+        ("debugfs", "/sys/kernel/debug"), ("devpts", "/dev/pts"),
     ] {
         try mount(type, at: FilePath(target))
     }
@@ -68,4 +68,14 @@ struct ConfigfsMount {
 func kernelRelease() throws -> String {
     let text = try FilePath("/proc/sys/kernel/osrelease").readText()
     return String(text.prefix { $0 != "\n" })
+}
+
+/// Why the running kernel is tainted, as bits; none where it does not tell.
+func kernelTaint() -> UInt64 {
+    do {
+        let text = try FilePath("/proc/sys/kernel/tainted").readText()
+        return UInt64(text.prefix { $0 != "\n" }) ?? 0
+    } catch {
+        return 0
+    }
 }

@@ -14,25 +14,43 @@ struct Session {
     /// Input that its pipe had no room for yet.
     private var pendingInput: [UInt8] = []
     private var inputEnds = false
+    /// A terminal is one descriptor for all three streams; its end of input is a key.
+    private let isTerminal: Bool
 
+    /// Control and D.
+    private static let endOfInputKey: UInt8 = 4
     /// How much a read takes at once.
     private static let chunk = 65536
     /// How much undelivered input makes the agent stop reading from the host.
     static let inputLimit = 1 << 20
 
     init(number: UInt16, command: GuestCommand, environment: [String]) throws(Errno) {
-        let child = try ChildProcess.spawn(
-            arguments: command.arguments,
-            environment: environment + command.environment
-        )
+        let environment = environment + command.environment
+        let child =
+            if let terminal = command.terminal {
+                try ChildProcess.spawn(
+                    arguments: command.arguments,
+                    environment: environment,
+                    terminal: terminal
+                )
+            } else {
+                try ChildProcess.spawn(arguments: command.arguments, environment: environment)
+            }
         self.number = number
         processID = child.processID
+        isTerminal = command.terminal != nil
         input = child.input
         output = child.output
-        errorOutput = child.errorOutput
+        errorOutput = isTerminal ? nil : child.errorOutput
         for descriptor in [child.input, child.output, child.errorOutput] {
             try SystemCalls.setNonBlocking(descriptor)
         }
+    }
+
+    /// Tells the command's terminal, where it has one, how much it shows now.
+    func resize(_ size: TerminalSize) {
+        // The kernel refuses it for pipes.
+        _ = Result { () throws(Errno) in try output?.setTerminalSize(size) }
     }
 
     var pendingInputCount: Int { pendingInput.count }
@@ -48,7 +66,11 @@ struct Session {
 
     /// Takes input from the host; no bytes at all mean the end of it.
     mutating func accept(_ bytes: [UInt8]) {
-        if bytes.isEmpty { inputEnds = true }
+        if bytes.isEmpty && isTerminal {
+            pendingInput.append(Self.endOfInputKey)
+        } else if bytes.isEmpty {
+            inputEnds = true
+        }
         pendingInput += bytes
         writeInput()
     }
@@ -105,6 +127,12 @@ struct Session {
     private mutating func close(_ stream: WritableKeyPath<Session, FileDescriptor?>) {
         guard let descriptor = self[keyPath: stream] else { return }
         self[keyPath: stream] = nil
-        _ = Glibc.close(descriptor.rawValue)
+        if isTerminal {
+            if input == nil && output == nil { close(descriptor) }
+        } else {
+            close(descriptor)
+        }
     }
+
+    private func close(_ descriptor: FileDescriptor) { _ = Glibc.close(descriptor.rawValue) }
 }

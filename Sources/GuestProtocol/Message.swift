@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+public import LinuxSystem
 
 /// A command for the guest: what to run, with what environment.
 public struct GuestCommand: Equatable, Sendable {
@@ -6,10 +7,13 @@ public struct GuestCommand: Equatable, Sendable {
     public var arguments: [String]
     /// `NAME=value` strings that are added to the guest's own environment.
     public var environment: [String]
+    /// The size of the terminal that it runs in; pipes instead when `nil`.
+    public var terminal: TerminalSize?
 
-    public init(arguments: [String], environment: [String] = []) {
+    public init(arguments: [String], environment: [String] = [], terminal: TerminalSize? = nil) {
         self.arguments = arguments
         self.environment = environment
+        self.terminal = terminal
     }
 
     /// How many bytes it takes in a message; at most ``Message/maximumPayload`` can be sent.
@@ -28,6 +32,8 @@ public enum Message: Equatable, Sendable {
     case input(session: UInt16, [UInt8])
     /// Send a signal to the command's process group.
     case signal(session: UInt16, number: Int32)
+    /// The command's terminal has another size now.
+    case resize(session: UInt16, TerminalSize)
     /// Write out dirty data and switch the machine off.
     case powerOff
 
@@ -44,6 +50,12 @@ public enum Message: Equatable, Sendable {
     case failed(session: UInt16, errno: Int32)
     /// Records of `/dev/kmsg`, each one line of text without its newline.
     case kernelLog([String])
+    /// The kernel is tainted: the bits of `/proc/sys/kernel/tainted`.
+    case tainted(UInt64)
+
+    // Supervisor to client.
+    /// The machine is gone; why, in words.
+    case stopped(reason: String)
 }
 
 extension Message {
@@ -67,11 +79,12 @@ extension Message {
         case .run(let session, let command):
             (
                 .run, session,
-                littleEndian(UInt32(command.arguments.count))
+                littleEndian(UInt32(command.arguments.count)) + size(command.terminal)
                     + strings(command.arguments + command.environment)
             )
         case .input(let session, let bytes): (.input, session, bytes)
         case .signal(let session, let number): (.signal, session, littleEndian(number))
+        case .resize(let session, let terminal): (.resize, session, size(terminal))
         case .powerOff: (.powerOff, 0, [])
         case .hello(let release): (.hello, 0, Array(release.utf8))
         case .output(let session, let bytes): (.output, session, bytes)
@@ -79,15 +92,46 @@ extension Message {
         case .exited(let session, let status): (.exited, session, littleEndian(status))
         case .failed(let session, let errno): (.failed, session, littleEndian(errno))
         case .kernelLog(let records): (.kernelLog, 0, strings(records))
+        case .tainted(let bits): (.tainted, 0, littleEndian(bits))
+        case .stopped(let reason): (.stopped, 0, Array(reason.utf8))
+        }
+    }
+
+    /// The session that it belongs to; nil for what concerns the whole machine.
+    public var session: UInt16? {
+        switch self {
+        case .powerOff, .hello, .kernelLog, .tainted, .stopped: nil
+        default: parts.1
+        }
+    }
+
+    /// The same message for another session.
+    public func renumbered(_ session: UInt16) -> Message {
+        switch self {
+        case .run(_, let command): .run(session: session, command)
+        case .input(_, let bytes): .input(session: session, bytes)
+        case .signal(_, let number): .signal(session: session, number: number)
+        case .resize(_, let terminal): .resize(session: session, terminal)
+        case .output(_, let bytes): .output(session: session, bytes)
+        case .errorOutput(_, let bytes): .errorOutput(session: session, bytes)
+        case .exited(_, let status): .exited(session: session, status: status)
+        case .failed(_, let errno): .failed(session: session, errno: errno)
+        case .powerOff, .hello, .kernelLog, .tainted, .stopped: self
         }
     }
 
     enum Kind: UInt8 {
         case run = 1
-        case input, signal, powerOff
+        case input, signal, powerOff, resize
         case hello = 65
-        case output, errorOutput, exited, failed, kernelLog
+        case output, errorOutput, exited, failed, kernelLog, tainted
+        case stopped = 129
     }
+}
+
+/// Rows and columns; zeros for no terminal.
+private func size(_ terminal: TerminalSize?) -> [UInt8] {
+    littleEndian(terminal?.rows ?? 0) + littleEndian(terminal?.columns ?? 0)
 }
 
 /// An integer as little-endian bytes.

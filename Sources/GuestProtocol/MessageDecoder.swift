@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 
 /// A frame that no agent and no host of this protocol sends.
 public struct MalformedFrame: Error, Equatable, CustomStringConvertible, Sendable {
@@ -61,6 +62,7 @@ public struct MessageDecoder: Sendable {
         case .run: .run(session: session, try command(payload))
         case .input: .input(session: session, payload)
         case .signal: .signal(session: session, number: try number(payload))
+        case .resize: .resize(session: session, try terminalSize(payload))
         case .powerOff: .powerOff
         case .hello: .hello(release: String(decoding: payload, as: UTF8.self))
         case .output: .output(session: session, payload)
@@ -68,21 +70,45 @@ public struct MessageDecoder: Sendable {
         case .exited: .exited(session: session, status: try number(payload))
         case .failed: .failed(session: session, errno: try number(payload))
         case .kernelLog: .kernelLog(strings(payload[...]))
+        case .tainted: .tainted(try taint(payload))
+        case .stopped: .stopped(reason: String(decoding: payload, as: UTF8.self))
         }
     }
 
     private func command(_ payload: [UInt8]) throws(MalformedFrame) -> GuestCommand {
-        guard payload.count >= 4 else {
+        guard payload.count >= 8 else {
             throw MalformedFrame(description: "a run frame of \(payload.count) bytes")
         }
-        let all = strings(payload[4...])
+        let all = strings(payload[8...])
         let count = Int(integer(UInt32.self, in: payload, at: 0))
         guard (1...max(1, all.count)).contains(count), !all.isEmpty else {
             throw MalformedFrame(
                 description: "a run frame that counts \(count) of \(all.count) strings as arguments"
             )
         }
-        return GuestCommand(arguments: Array(all[..<count]), environment: Array(all[count...]))
+        let terminal = try terminalSize(Array(payload[4..<8]))
+        return GuestCommand(
+            arguments: Array(all[..<count]),
+            environment: Array(all[count...]),
+            terminal: terminal.rows > 0 ? terminal : nil
+        )
+    }
+
+    private func taint(_ payload: [UInt8]) throws(MalformedFrame) -> UInt64 {
+        guard payload.count == 8 else {
+            throw MalformedFrame(description: "a taint of \(payload.count) bytes instead of 8")
+        }
+        return integer(UInt64.self, in: payload, at: 0)
+    }
+
+    private func terminalSize(_ payload: [UInt8]) throws(MalformedFrame) -> TerminalSize {
+        guard payload.count == 4 else {
+            throw MalformedFrame(description: "a terminal's size of \(payload.count) bytes instead of 4")
+        }
+        return TerminalSize(
+            rows: integer(UInt16.self, in: payload, at: 0),
+            columns: integer(UInt16.self, in: payload, at: 2)
+        )
     }
 
     private func number(_ payload: [UInt8]) throws(MalformedFrame) -> Int32 {

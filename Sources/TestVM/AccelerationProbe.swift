@@ -27,6 +27,38 @@ public enum Acceleration: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What this host offers, probed once for each boot of it.
+    ///
+    /// - Parameter cache: where the finding is kept, under the host's boot identifier.
+    static func probe(cache: Cache, bootIdentifier: FilePath = "/proc/sys/kernel/random/boot_id") async throws
+        -> Acceleration
+    {
+        guard bootIdentifier.exists else { return probe() }
+        let identifier = try bootIdentifier.readText().filter { $0.isHexDigit }
+        let (file, _) = try await cache.file("acceleration", digest: identifier) { path in
+            try path.write(probe().stored.utf8)
+        }
+        return Acceleration(stored: try file.readText()) ?? probe()
+    }
+
+    /// One line for the cache.
+    private var stored: String {
+        switch self {
+        case .kvm(let probe): "kvm \(probe / .nanoseconds(1))"
+        case .tcg(let reason): "tcg \(reason)"
+        }
+    }
+
+    private init?(stored: String) {
+        let words = stored.split(separator: " ", maxSplits: 1).map(String.init)
+        guard words.count == 2 else { return nil }
+        switch words[0] {
+        case "kvm": self = .kvm(probe: .nanoseconds(Int64(Double(words[1]) ?? 0)))
+        case "tcg": self = .tcg(reason: words[1])
+        default: return nil
+        }
+    }
+
     /// `kvm` or `tcg`.
     public var name: String {
         switch self {

@@ -15,6 +15,7 @@ public final class Guest: Sendable {
         var nextSession: UInt16 = 1
         var release: String?
         var log = KernelLog()
+        var taint = KernelTaint(rawValue: 0)
         var bootRecordCount = 0
         var transcript: [UInt8] = []
         /// Set when the channel has ended: no message comes any more.
@@ -43,6 +44,9 @@ public final class Guest: Sendable {
 
     /// What `uname -r` prints in the guest, once the agent has said hello.
     public var release: String? { state.withLock { $0.release } }
+
+    /// Why the guest's kernel is tainted, as of the last command's end.
+    public var taint: KernelTaint { state.withLock { $0.taint } }
 
     /// The whole kernel log so far.
     public var kernelLog: KernelLog { state.withLock { $0.log } }
@@ -112,11 +116,6 @@ public final class Guest: Sendable {
         }
     }
 
-    private func startFailure(_ arguments: [String], _ errno: Errno) -> OperationError {
-        let hint = errno == .noSuchFileOrDirectory ? "the VM holds only what was packed into it" : nil
-        return OperationError("start", "\(arguments.first ?? "") in the VM", errno: errno, hint: hint)
-    }
-
     private func open(command: [String]) throws -> (UInt16, AsyncStream<Message>) {
         let (messages, continuation) = AsyncStream.makeStream(of: Message.self)
         let number = try state.withLock { state throws(OperationError) in
@@ -153,6 +152,11 @@ public final class Guest: Sendable {
         }
     }
 
+    /// Ends the wait for a greeting that does not come.
+    func giveUp() {
+        state.withLock { $0.greeting.take() }?.resume()
+    }
+
     /// Deals out what the agent sends until the channel ends.
     func receive(_ stream: SubprocessOutputSequence) async throws {
         defer { finish() }
@@ -174,6 +178,7 @@ public final class Guest: Sendable {
             greeting?.resume()
         case .kernelLog(let records):
             state.withLock { $0.log.records += records.compactMap(KernelLogRecord.init) }
+        case .tainted(let bits): state.withLock { $0.taint = KernelTaint(rawValue: bits) }
         case .output(let session, let bytes), .errorOutput(let session, let bytes):
             state.withLock { state in
                 // What follows a megabyte of output adds nothing to a post mortem.
@@ -183,7 +188,7 @@ public final class Guest: Sendable {
         case .exited(let session, _), .failed(let session, _):
             deal(message, to: session)
             state.withLock { $0.sessions[session] }?.finish()
-        case .run, .input, .signal, .powerOff: break
+        case .run, .input, .signal, .resize, .powerOff, .stopped: break
         }
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import KernelModule
 public import LinuxSystem
 
 /// A kernel's log, and what in it means trouble.
@@ -10,9 +11,10 @@ public struct KernelLog: Equatable, Sendable {
     /// `KERN_WARNING`.
     public static let warningLevel = 4
 
-    /// The records that say that the kernel is not well: oopses, BUGs, WARNs, lockdep reports, stalls and hung tasks.
+    /// The records that say that the kernel is not well: oopses, BUGs, WARNs, lockdep reports, stalls, hung tasks and
+    /// what was left behind.
     public var trouble: [KernelLogRecord] {
-        records.filter { record in Self.marks.contains { record.text.contains($0) } }
+        records.filter { KernelTrouble($0.text) != nil }
     }
 
     /// The records at level warning or worse.
@@ -27,14 +29,4 @@ public struct KernelLog: Equatable, Sendable {
                 "[\(String(repeating: " ", count: max(0, 5 - seconds.count)))\(seconds).\(fraction)] \(record.text)\n"
         }.joined()
     }
-
-    /// How the kernel begins such reports.
-    private static let marks = [
-        "WARNING: ", "BUG: ", "kernel BUG at", "Oops: ", "general protection fault",
-        "Kernel panic - not syncing",
-        "unable to handle page fault", "INFO: task ", "INFO: rcu_", "rcu: INFO:", "soft lockup",
-        "hard LOCKUP",
-        "UBSAN: ", "KASAN: ", "refcount_t: ", "list_add corruption", "list_del corruption",
-        "suspiciously returned",
-    ]
 }

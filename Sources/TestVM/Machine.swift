@@ -57,7 +57,11 @@ public struct Machine: Sendable {
             )
         }
         kernel = try KernelImage.find(options.kernel)
-        acceleration = options.acceleration ?? Acceleration.probe()
+        if let chosen = options.acceleration {
+            acceleration = chosen
+        } else {
+            acceleration = try await Acceleration.probe(cache: cache)
+        }
         memory = options.memory
         memoryFile = options.memoryFile
         let programs =

@@ -11,6 +11,8 @@ public struct MachineReport<Value: Sendable>: Sendable {
     public var kernelLog: KernelLog
     /// The log since the machine was ready to run commands.
     public var kernelLogSinceBoot: KernelLog
+    /// Why the guest's kernel was tainted at the end.
+    public var taint: KernelTaint
     /// How long the machine took from its start until it was ready.
     public var bootTime: Duration
     /// How long it took from the body's end until it was off.
@@ -46,6 +48,8 @@ extension Machine {
                 throw OperationError("make the guest's memory", memoryFile.string, errno: error)
             }
         }
+        let sweeper = try Sweeper(directory)
+        defer { sweeper.dismiss() }
         let outcome: Outcome<Value>
         do {
             outcome = try await emulate(logs: directory, deadline: deadline, isEndedByBody, body)
@@ -155,8 +159,7 @@ extension Machine {
         let clock = ContinuousClock()
         let start = clock.now
         async let channel: Void = guest.receive(stream)
-        await guest.waitUntilReady()
-        try Task.checkCancellation()
+        try await waitUntilReady(guest)
         guard guest.release != nil else {
             // A channel that failed says more than that there was no greeting.
             try await channel
@@ -171,9 +174,37 @@ extension Machine {
             value: value,
             kernelLog: guest.kernelLog,
             kernelLogSinceBoot: guest.kernelLogSinceBoot,
+            taint: guest.taint,
             bootTime: start.duration(to: ready),
             powerOffTime: end.duration(to: clock.now)
         )
+    }
+}
+
+extension Machine {
+    /// Waits for the agent's greeting, with little patience under KVM: where that works, a boot takes a second.
+    private func waitUntilReady(_ guest: Guest) async throws {
+        guard case .kvm = acceleration else {
+            await guest.waitUntilReady()
+            return try Task.checkCancellation()
+        }
+        let impatience = Task {
+            try await Task.sleep(for: .seconds(Self.patienceUnderKVM))
+            guest.giveUp()
+        }
+        defer { impatience.cancel() }
+        await guest.waitUntilReady()
+        try Task.checkCancellation()
+        if guest.release == nil { throw NotReady() }
+    }
+
+    /// In seconds.
+    private static var patienceUnderKVM: Int { 20 }
+
+    /// How long a boot may take, in seconds, where `limit` is for all.
+    public func bootSeconds(atMost limit: Int) -> Int {
+        if case .kvm = acceleration { return min(limit, Self.patienceUnderKVM) }
+        return limit
     }
 }
 

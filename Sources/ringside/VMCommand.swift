@@ -5,6 +5,10 @@ struct VMCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vm",
         abstract: "Run commands in disposable virtual machines with the distribution's own kernel.",
-        subcommands: [VMRunCommand.self]
+        subcommands: [
+            VMRunCommand.self, VMStartCommand.self, VMExecCommand.self, VMShellCommand.self,
+            VMListCommand.self,
+            VMStopCommand.self, VMSuperviseCommand.self,
+        ]
     )
 }

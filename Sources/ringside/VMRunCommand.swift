@@ -19,28 +19,16 @@ struct VMRunCommand: AsyncParsableCommand {
               ringside vm run -- uname -r
               ringside vm run --module vhost_scsi -- ringside module load vhost_scsi
               ringside vm run --module ./driver.ko --timeout 30 -- sh -c 'insmod /lib/modules/*/updates/driver.ko'
+              ringside vm run --env DEBUG=1 -- sh -c 'echo $DEBUG'
               ringside vm run --cpus 2 --memory 1G --kernel 6.1.0-56-amd64 -- cat /proc/meminfo
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "Pack this module and what it depends on; may be repeated.",
-            valueName: "name|file"
-        )
-    )
-    var module: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Pack this program or file too, under its own path; may be repeated.",
-            valueName: "file"
-        ),
-        completion: .file()
-    )
-    var include: [String] = []
-
+    @OptionGroup var contents: MachineContents
     @OptionGroup var machine: MachineArguments
+
+    @Option(help: ArgumentHelp("Add this to its environment; may be repeated.", valueName: "name=value"))
+    var env: [String] = []
 
     @Flag(help: "Do not fail because of what the kernel's log reports.")
     var allowWarn = false
@@ -55,28 +43,34 @@ struct VMRunCommand: AsyncParsableCommand {
 
     func validate() throws {
         if command.isEmpty { throw ValidationError("no command: put it behind --") }
+        if let word = env.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
+            throw ValidationError("--env \(word): not NAME=VALUE")
+        }
     }
 
     mutating func run() async throws {
-        var options = try machine.options(modules: module)
+        var options = try contents.add(to: machine.options(modules: contents.module))
         let (command, program) = try locatedCommand()
-        options.programs = try include.map(absolute) + program
-        let (prepared, output) = (options, CommandOutput(passesOn: !self.output.json))
+        options.programs += program
+        let (prepared, capture) = (options, CommandOutput(passesOn: !output.json))
         if dryRun {
-            return try await self.output.print(untilInterrupted { try await Machine(prepared).commandLine }) {
+            return try await output.print(untilInterrupted { try await Machine(prepared).commandLine }) {
                 words in
                 words.map(shellQuoted).joined(separator: " ")
             }
         }
-        let deadline = Duration.seconds(machine.timeout)
+        let (environment, deadline) = (env, Duration.seconds(machine.timeout))
         let (machine, report) = try await untilInterrupted {
-            let machine = try await Machine(prepared)
-            let report = try await machine.run(deadline: deadline) { guest in
-                try await guest.execute(command, input: standardInput(), receive: output.receive)
+            try await Machine.run(prepared, deadline: deadline) { guest in
+                try await guest.execute(
+                    command,
+                    environment: environment,
+                    input: standardInput(),
+                    receive: capture.receive
+                )
             }
-            return (machine, report)
         }
-        try finish(report, machine, output)
+        try finish(report, machine, capture)
     }
 
     private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: CommandOutput) throws {
@@ -84,7 +78,9 @@ struct VMRunCommand: AsyncParsableCommand {
         if output.json {
             try output.print(RunSummary(report, machine, capture, trouble)) { _ in "" }
         } else if !trouble.isEmpty {
-            Terminal.writeError("the kernel reported:\n" + trouble.map { "  \($0)" }.joined(separator: "\n"))
+            let taint = report.taint.isEmpty ? "" : " (it is tainted: \(report.taint))"
+            let lines = trouble.map { "\n  \($0)" }.joined()
+            Terminal.writeError("the kernel reported\(taint):\(lines)")
         }
         let failed = report.value == 0 && !trouble.isEmpty && !allowWarn
         if report.value != 0 || failed { throw ExitCode(failed ? 1 : report.value) }
@@ -99,22 +95,42 @@ struct VMRunCommand: AsyncParsableCommand {
             let cause = "no such program on this host"
             throw OperationError("pack", name, errno: .noSuchFileOrDirectory, cause: cause)
         }
-        let program = try absolute(path.string)
+        let program = try hostFile(path.string)
         return ([program.string] + command.dropFirst(), [program])
     }
+}
 
-    /// The path from the root and without links but for the last name, which programs such as busybox look at.
-    private func absolute(_ path: String) throws -> FilePath {
-        let file = FilePath(path)
-        guard let name = file.lastComponent, file.exists else {
-            throw OperationError("pack", path, errno: .noSuchFileOrDirectory)
+extension Machine {
+    /// Makes a machine and runs it; where KVM turns out to be of no use and was not asked for, by TCG once more.
+    fileprivate static func run(
+        _ options: MachineOptions,
+        deadline: Duration,
+        body: @Sendable @escaping (Guest) async throws -> Int32
+    ) async throws -> (Machine, MachineReport<Int32>) {
+        let machine = try await Machine(options)
+        do {
+            return (machine, try await machine.run(deadline: deadline, body: body))
+        } catch let error as OperationError where machine.mayFallBack(from: error, options) {
+            let machine = try await Machine(options.fallenBack(from: error))
+            return (machine, try await machine.run(deadline: deadline, body: body))
         }
-        let directory = file.removingLastComponent()
-        do throws(Errno) {
-            return try (directory.isEmpty ? "." : directory).resolved().appending(name)
-        } catch {
-            throw OperationError("pack", path, errno: error)
-        }
+    }
+
+    /// Whether an error is KVM's, and KVM was not asked for.
+    func mayFallBack(from error: OperationError, _ options: MachineOptions) -> Bool {
+        guard case .kvm = acceleration else { return false }
+        return options.acceleration == nil && error.operation == "boot"
+    }
+}
+
+extension MachineOptions {
+    /// The same by TCG, after KVM has failed; says so.
+    func fallenBack(from error: OperationError) -> MachineOptions {
+        Terminal.writeError("ringside: KVM does not work here, trying TCG: \(error.cause)")
+        if let hint = error.hint { Terminal.writeError(hint) }
+        var options = self
+        options.acceleration = .tcg(reason: "KVM failed: \(error.cause)")
+        return options
     }
 }
 
@@ -126,6 +142,8 @@ private struct RunSummary: Encodable {
     var acceleration: String
     var bootMilliseconds: Int64
     var trouble: [String]
+    /// The letters of the kernel's taint.
+    var taint: String
 
     init(
         _ report: MachineReport<Int32>,
@@ -140,6 +158,7 @@ private struct RunSummary: Encodable {
         acceleration = machine.acceleration.name
         bootMilliseconds = report.bootTime.milliseconds
         self.trouble = trouble
+        taint = report.taint.description
     }
 }
 

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 import GuestProtocol
+import LinuxSystem
 import Testing
 
 @Suite struct MessageTests {
     static let all: [Message] = [
         .run(session: 1, GuestCommand(arguments: ["sh", "-c", ""], environment: ["A=b c", "E="])),
+        .run(
+            session: 9,
+            GuestCommand(arguments: ["sh"], terminal: TerminalSize(rows: 24, columns: 80))
+        ),
+        .resize(session: 9, TerminalSize(rows: 50, columns: 300)),
+        .tainted(1 << 18 | 512),
+        .stopped(reason: "the kernel panicked"),
         .input(session: 2, [0, 255, 10]),
         .input(session: 2, []),
         .signal(session: 65535, number: 15),
@@ -26,6 +34,13 @@ import Testing
         #expect(decoder.pendingByteCount == 0)
     }
 
+    @Test(arguments: all.indices) func anotherSessionChangesNothingElse(index: Int) {
+        let message = Self.all[index]
+        let other = message.renumbered(77)
+        #expect(other.session == (message.session == nil ? nil : 77))
+        #expect(other.renumbered(message.session ?? 0) == message)
+    }
+
     @Test(arguments: [1, 3, 7, 4096]) func framesMayBeCutAnywhere(size: Int) throws {
         let stream = Self.all.flatMap { $0.encoded() }
         var decoder = MessageDecoder()
@@ -43,10 +58,15 @@ import Testing
             ([1, 0, 16, 0, 2, 0, 0, 0], "a frame of 1048577 bytes, more than 1048576"),
             ([0, 0, 0, 0, 1, 0, 0, 0], "a run frame of 0 bytes"),
             (
-                [6, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 65, 0],
+                [10, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 65, 0],
                 "a run frame that counts 2 of 1 strings as arguments"
             ),
-            ([4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], "a run frame that counts 0 of 0 strings as arguments"),
+            ([1, 0, 0, 0, 71, 0, 0, 0, 1], "a taint of 1 bytes instead of 8"),
+            ([2, 0, 0, 0, 5, 0, 0, 0, 1, 0], "a terminal's size of 2 bytes instead of 4"),
+            (
+                [8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                "a run frame that counts 0 of 0 strings as arguments"
+            ),
             ([1, 0, 0, 0, 3, 0, 0, 0, 9], "a number of 1 bytes instead of 4"),
         ] as [([UInt8], String)]
     ) func aMalformedFrameIsNamed(bytes: [UInt8], description: String) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import Glibc
 import LinuxSystem
+import Subprocess
 import SystemPackage
 import TestVM
 import Testing
@@ -29,6 +30,39 @@ import Testing
         #expect(outcome.output.contains(#""stdout" : "2\n""#))
         #expect(outcome.output.contains(#""stderr" : "e\n""#))
         #expect(outcome.output.contains("\"trouble\" : [\n\n  ]"))
+    }
+
+    @Test func kvmThatDoesNotBootFallsBackOnce() async throws {
+        let cache = try FilePath.makeTemporaryDirectory(prefix: "cache")
+        let identifier = try FilePath("/proc/sys/kernel/random/boot_id").readText().filter(\.isHexDigit)
+        try cache.appending("ringside").makeDirectory()
+        try cache.appending("ringside/acceleration-\(identifier)").write("kvm 100000".utf8)
+        let outcome = try await Host.run(
+            ["vm", "run", "--env", "A=b c", "--", "sh", "-c", "echo $A"],
+            environment: ["XDG_CACHE_HOME": cache.string, "TMPDIR": cache.string]
+        )
+        try cache.removeTree()
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "b c\n")
+        // On real hardware KVM boots and nothing is said.
+        if Acceleration.probe().name == "tcg" {
+            #expect(outcome.error.hasPrefix("ringside: KVM does not work here, trying TCG: "))
+        }
+    }
+
+    @Test func killingTheProgramLeavesNothing() async throws {
+        let outcome = try await Host.shell(
+            """
+            export TMPDIR=$(mktemp -d)
+            timeout -s KILL 3 \(Host.ringside) vm run --append ringside.mark=killed -- sleep 100
+            sleep 1
+            pgrep -af '[q]emu.*mark=killed'
+            ls "$TMPDIR"
+            rmdir "$TMPDIR"
+            """
+        )
+        #expect(outcome.output.isEmpty, "\(outcome.output)")
+        #expect(outcome.status == 0)
     }
 
     @Test func inputAndSignalsReachTheCommand() async throws {
@@ -62,7 +96,7 @@ import Testing
             "--",
             "sh",
             "-c",
-            "echo before; echo c >/proc/sysrq-trigger"
+            "echo before; sleep 1; echo c >/proc/sysrq-trigger"
         )
         #expect(outcome.status == 1)
         #expect(outcome.output == "before\n")
@@ -103,6 +137,7 @@ import Testing
             (["--timeout", "0", "--", "true"], 2, "--timeout 0: not between 1 second and a day"),
             (["--timeout", "9223372036854775807", "--", "true"], 2, "not between 1 second and a day"),
             (["--qemu", "/no/qemu", "--", "true"], 1, "start /no/qemu: ENOENT: QEMU is not installed"),
+            (["--env", "A", "--", "true"], 2, "--env A: not NAME=VALUE"),
             (["--accel", "magic", "--", "true"], 2, "magic"),
         ] as [([String], Int32, String)]
     )

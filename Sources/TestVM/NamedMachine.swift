@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+public import SystemPackage
+
+/// A test VM that stays up under a name, as its directory shows it.
+///
+/// The directory holds a lock that its supervisor keeps for as long as it lives, the socket, and the logs.
+public struct NamedMachine: Sendable {
+    public let name: String
+    public let directory: FilePath
+
+    /// What has become of it.
+    public enum State: Equatable, Sendable {
+        case running
+        /// Its supervisor is there, but does not take connections yet.
+        case booting
+        /// It stopped by itself; why, in words.
+        case stopped(String)
+        /// Its supervisor was killed.
+        case dead
+
+        public var word: String {
+            switch self {
+            case .running: "running"
+            case .booting: "booting"
+            case .stopped: "stopped"
+            case .dead: "dead"
+            }
+        }
+    }
+
+    /// Where the machines of this user are: under `$XDG_RUNTIME_DIR`, `/run` for root, or the directory for temporary files.
+    public static var stateDirectory: FilePath {
+        if let runtime = SystemCalls.environmentValue("XDG_RUNTIME_DIR"), FilePath(runtime).isDirectory {
+            return FilePath(runtime).appending("ringside/vm")
+        }
+        if SystemCalls.userID == 0 && FilePath("/run").isDirectory { return "/run/ringside/vm" }
+        let temporary = SystemCalls.environmentValue("TMPDIR") ?? "/tmp"
+        return FilePath(temporary).appending("ringside-\(SystemCalls.userID)").appending("vm")
+    }
+
+    /// - Parameter name: letters, digits, `-`, `_` and `.`, at most 32, the first one a letter or digit.
+    public init?(_ name: String, in state: FilePath = stateDirectory) {
+        let isPlain = name.utf8.allSatisfy { byte in
+            UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+                || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "-_.".utf8.contains(byte)
+        }
+        guard isPlain, (1...32).contains(name.count), !name.hasPrefix("-"), !name.hasPrefix(".") else {
+            return nil
+        }
+        self.name = name
+        directory = state.appending(name)
+    }
+
+    /// Every machine that has a directory, sorted by name; those whose supervisor was killed are swept away.
+    public static func all(in state: FilePath = stateDirectory) throws -> [NamedMachine] {
+        if !state.exists { return [] }
+        return try state.entryNames().compactMap { name in
+            guard let machine = NamedMachine(name, in: state) else { return nil }
+            if try machine.state() == .dead {
+                try machine.directory.removeTree()
+                return nil
+            }
+            return machine
+        }
+    }
+
+    var socket: FilePath { directory.appending("socket") }
+    var command: FilePath { directory.appending("command") }
+    var reason: FilePath { directory.appending("stopped") }
+    var facts: FilePath { directory.appending("facts") }
+    var console: FilePath { directory.appending("console.log") }
+    var kernelLog: FilePath { directory.appending("kernel.log") }
+    private var lock: FilePath { directory.appending("lock") }
+
+    public func state() throws -> State {
+        if reason.exists { return .stopped(try reason.readText()) }
+        let lock: FileDescriptor
+        do {
+            lock = try FileDescriptor.open(self.lock, .readWrite, options: .closeOnExec)
+        } catch Errno.noSuchFileOrDirectory {
+            // Made, and its supervisor not started yet.
+            return directory.exists && !facts.exists ? .booting : .dead
+        }
+        let isDead = try lock.closeAfter { try SystemCalls.tryLock(lock) }
+        return isDead ? .dead : facts.exists ? .running : .booting
+    }
+
+    /// Makes its directory, with what its supervisor needs to start the emulator.
+    ///
+    /// - Throws: `OperationError` where a machine of that name runs, boots, or has left logs.
+    public func prepare(_ machine: Machine) throws {
+        if directory.exists {
+            switch try state() {
+            case .dead, .stopped: try directory.removeTree()
+            case .running, .booting:
+                throw OperationError(
+                    "start",
+                    "VM \(name)",
+                    errno: .fileExists,
+                    cause: "a machine of that name is \(try state().word)",
+                    hint: "stop it first: ringside vm stop \(name)"
+                )
+            }
+        }
+        do {
+            try directory.removingLastComponent().makeDirectories()
+            try directory.makeDirectory(mode: 0o700)
+            let words =
+                ["setpriv", "--pdeathsig", "KILL", "--"] + machine.commandLine
+                + ["-chardev", "file,id=console,path=\(console)"]
+            try command.write(words.joined(separator: "\0").utf8)
+        } catch let error as Errno {
+            throw OperationError("make", directory.string, errno: error)
+        }
+    }
+
+    /// Removes what a machine that is not running has left.
+    ///
+    /// - Throws: `OperationError` where it has left nothing.
+    public func sweep() throws {
+        guard directory.exists else { throw try unavailable("stop") }
+        do {
+            try directory.removeTree()
+        } catch Errno.noSuchFileOrDirectory {
+            // Its sweeper is at it as well.
+        }
+    }
+
+    /// Takes the lock for as long as this process lives; false where another one has it.
+    func takeLock() throws -> Bool {
+        let file = try FileDescriptor.open(
+            lock,
+            .readWrite,
+            options: [.create, .closeOnExec],
+            permissions: .ownerReadWrite
+        )
+        return try SystemCalls.tryLock(file)
+    }
+
+    /// What its supervisor wrote down when it was ready: `kernel`, `acceleration`, `supervisor`, `started`.
+    public func readFacts() throws -> [String: String] {
+        if !facts.exists { return [:] }
+        return try facts.readText().split(separator: "\n").reduce(into: [:]) { facts, line in
+            let parts = line.split(separator: "=", maxSplits: 1)
+            if parts.count == 2 { facts[String(parts[0])] = String(parts[1]) }
+        }
+    }
+
+    /// The error for a machine that takes no commands.
+    ///
+    /// - Parameter said: what its supervisor said at its end, for one that has not even got so far as to write it down.
+    public func unavailable(_ operation: String, said: String = "") throws -> OperationError {
+        switch directory.exists ? try state() : .dead {
+        case .stopped(let reason):
+            OperationError(
+                operation,
+                "VM \(name)",
+                cause: reason,
+                hint: "its logs are in \(directory); remove it with: ringside vm stop \(name)"
+            )
+        case .booting:
+            OperationError(operation, "VM \(name)", cause: "it is still booting")
+        case .dead where !said.isEmpty:
+            OperationError(
+                operation,
+                "VM \(name)",
+                cause: "its supervisor ended: \(said.prefix { !$0.isNewline })"
+            )
+        default:
+            OperationError(
+                operation,
+                "VM \(name)",
+                errno: .noSuchFileOrDirectory,
+                cause: "no such machine is running",
+                hint: "see: ringside vm list; start one with: ringside vm start \(name)"
+            )
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+import Glibc
+import LinuxSystem
+import Subprocess
+import SystemPackage
+import TestVM
+import Testing
+
+/// `ringside vm start|exec|list|stop`, each test with a state directory of its own.
+@Suite(.needsTestVM, .serialized) struct VMStartTests {
+    @Test func aMachineStaysUpUntilItIsStopped() async throws {
+        try await withState { state in
+            #expect(try await state.vm("list").output == "no machine is running\n")
+            let start = try await state.vm("start", "lab")
+            #expect(start.status == 0, "\(start.error)")
+            #expect(start.output.hasPrefix("lab is running: kernel \(try KernelImage.find().release), "))
+            let exec = try await state.vm(
+                "exec",
+                "lab",
+                "--env",
+                "A=b",
+                "--",
+                "sh",
+                "-c",
+                "echo $A; echo e >&2; exit 7"
+            )
+            #expect(exec == Outcome(status: 7, output: "b\n", error: "e\n"))
+            let piped = try await state.shell(
+                "head -c 1000000 /dev/urandom >$D/in; $R vm exec lab -- cat <$D/in | cmp - $D/in"
+            )
+            #expect(piped.status == 0, "\(piped.error)")
+            let kept = try await state.shell("$R vm exec lab -- touch /tmp/a && $R vm exec lab -- ls /tmp/a")
+            #expect(kept.output == "/tmp/a\n")
+            #expect(try await state.vm("list", "--json").output.contains("\"state\" : \"running\""))
+            #expect(
+                try await state.vm("start", "lab").error.contains("EEXIST: a machine of that name is running")
+            )
+            let absent = try await state.vm("exec", "lab", "--", "/no/such")
+            #expect(absent.error.contains("start /no/such in the VM: ENOENT"))
+            let trouble = try await state.vm(
+                "exec",
+                "lab",
+                "--",
+                "sh",
+                "-c",
+                "echo 'BUG: invented' >/dev/kmsg"
+            )
+            #expect(
+                trouble == Outcome(status: 1, output: "", error: "the kernel reported:\n  BUG: invented\n")
+            )
+            #expect(try await state.vm("stop", "lab").output == "stopped lab\n")
+            #expect(try await state.vm("stop", "lab").error.contains("ENOENT: no such machine is running"))
+            #expect(try await state.leftovers() == "")
+        }
+    }
+
+    @Test func commandsRunSideBySideAndHeedSignals() async throws {
+        try await withState { state in
+            #expect(try await state.vm("start", "lab").status == 0)
+            let both = try await state.shell(
+                "for i in 1 2 3; do $R vm exec lab -- sh -c \"sleep 1; echo $i\" & done; wait"
+            )
+            #expect(both.output.split(separator: "\n").sorted() == ["1", "2", "3"])
+            let signalled = try await state.shell("timeout 1 $R vm exec lab -- sleep 100")
+            #expect(signalled.status == 124)
+            let killed = try await state.shell(
+                "timeout -s KILL 1 $R vm exec lab -- sleep 77; sleep 1; $R vm exec lab -- pgrep -f 'sleep 77'"
+            )
+            #expect(killed.status == 1)
+            let terminal = try await state.shell(
+                "printf 'tty; exit 3\\n' | script -qec \"$R vm exec --tty lab -- sh\" /dev/null"
+            )
+            #expect(terminal.status == 3)
+            #expect(terminal.output.contains("/dev/pts/0"), "\(terminal.output)")
+            #expect(try await state.vm("stop", "--all").status == 0)
+        }
+    }
+
+    @Test func killingAnyProcessLeavesNothing() async throws {
+        try await withState { state in
+            #expect(try await state.vm("start", "lab").status == 0)
+            let facts = try #require(NamedMachine("lab", in: state.machines)).readFacts()
+            _ = try await state.shell("kill -9 \(facts["supervisor"] ?? ""); sleep 1")
+            #expect(try await state.leftovers() == "")
+            #expect(
+                try await state.vm("exec", "lab", "--", "true").error.contains("no such machine is running")
+            )
+            #expect(try await state.vm("list").output == "no machine is running\n")
+
+            #expect(try await state.vm("start", "lab").status == 0)
+            _ = try await state.shell("pkill -9 -f '[p]ath=\(state.machines)/lab/console.log'; sleep 1")
+            let list = try await state.vm("list")
+            #expect(list.output.contains("stopped"), "\(list.output)")
+            #expect(try await state.vm("stop", "lab").status == 0)
+            #expect(try await state.leftovers() == "")
+        }
+    }
+
+    @Test func aSupervisorThatDoesNotAnswerHoldsNobodyUp() async throws {
+        try await withState { state in
+            #expect(try await state.vm("start", "lab").status == 0)
+            let facts = try #require(NamedMachine("lab", in: state.machines)).readFacts()
+            let supervisor = facts["supervisor"] ?? ""
+            let exec = try await state.shell(
+                """
+                kill -STOP \(supervisor)
+                $R vm exec lab -- true & sleep 0.3; kill -INT $!; sleep 0.1; kill -INT $!; wait $!; echo $?
+                kill -CONT \(supervisor)
+                """
+            )
+            #expect(exec.output == "130\n", "\(exec.error)")
+            #expect(try await state.vm("exec", "lab", "--", "true").status == 0)
+        }
+    }
+
+    @Test func whoIsKilledDuringTheBootLeavesNothing() async throws {
+        try await withState { state in
+            _ = try await state.shell("timeout -s KILL 1 $R vm start lab; sleep 1")
+            #expect(try await state.leftovers() == "")
+            let killed = try await state.shell(
+                """
+                (sleep 1; kill -9 $(pgrep -f '[v]m supervise lab --directory \(state.machines)')) &
+                $R vm start lab; S=$?; sleep 1; exit $S
+                """
+            )
+            #expect(killed.status == 1)
+            #expect(killed.error.contains("boot VM lab: "), "\(killed.error)")
+            #expect(try await state.leftovers() == "")
+        }
+    }
+
+    @Test func aMachineThatPanicsTellsWhyAndKeepsItsLogs() async throws {
+        try await withState { state in
+            #expect(try await state.vm("start", "lab").status == 0)
+            let panic = try await state.vm("exec", "lab", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
+            #expect(panic.status == 1)
+            #expect(panic.error.contains("run in VM lab: the kernel panicked: "), "\(panic.error)")
+            let late = try await state.vm("exec", "lab", "--", "true")
+            #expect(late.error.contains("its logs are in \(state.machines)/lab"), "\(late.error)")
+            let log = state.machines.appending("lab/kernel.log")
+            #expect(try log.readText().contains("Linux version"))
+            #expect(try await state.vm("start", "lab").status == 0)
+            #expect(try await state.vm("stop", "lab").status == 0)
+        }
+    }
+
+    @Test func aMachineThatDoesNotBootIsAnError() async throws {
+        try await withState { state in
+            let slow = try await state.vm("start", "lab", "--timeout", "1", "--append", "rdinit=/none")
+            #expect(slow.status == 1)
+            #expect(slow.error.contains("boot VM lab: "), "\(slow.error)")
+            #expect(try await state.vm("stop", "lab").status == 0)
+            #expect(try await state.vm("start", "-x").status == 2)
+            #expect(try await state.vm("start", "a/b").status == 2)
+            #expect(try await state.vm("exec", "lab").status == 2)
+            #expect(try await state.vm("stop").status == 2)
+            #expect(try await state.vm("exec", "none", "--", "true").status == 1)
+        }
+    }
+
+    private func withState(_ body: (MachineState) async throws -> Void) async throws {
+        let state = MachineState(directory: try FilePath.makeTemporaryDirectory(prefix: "vm-state"))
+        do {
+            try await body(state)
+        } catch {
+            _ = try await state.vm("stop", "--all")
+            try state.directory.removeTree()
+            throw error
+        }
+        _ = try await state.vm("stop", "--all")
+        try state.directory.removeTree()
+    }
+}
+
+/// A state directory that no other test uses.
+private struct MachineState {
+    let directory: FilePath
+
+    var machines: FilePath { directory.appending("ringside/vm") }
+
+    func vm(_ arguments: String...) async throws -> Outcome {
+        try await Host.run(["vm"] + arguments, environment: ["XDG_RUNTIME_DIR": directory.string])
+    }
+
+    /// A line of shell in which `$R` is the program and `$D` a directory.
+    func shell(_ line: String) async throws -> Outcome {
+        try await Host.shell("export XDG_RUNTIME_DIR=\(directory) D=\(directory) R=\(Host.ringside); \(line)")
+    }
+
+    /// Processes and files of machines that are still there.
+    func leftovers() async throws -> String {
+        try await shell("pgrep -af '[/]\(directory.lastComponent?.string ?? "")/ringside'; ls $D/ringside/vm")
+            .output
+    }
+}
