@@ -22,31 +22,21 @@ enum CacheCommands {
         _ name: String,
         _ usage: [UInt8],
         _ conflict: CommandRow.Conflict,
-        _ body: @escaping CommandBody
+        _ body: @escaping @Sendable (Command) throws(Refusal) -> Void
     ) -> CommandRow {
-        CommandRow(opcode, name, usage: usage, conflict, needsMedium: true, body: body)
+        CommandRow(opcode, name, usage: usage, conflict, needsMedium: true, body: .act(body))
     }
 
     /// Flushes all there is, whatever blocks are named; it answers afterwards even with IMMED.
     @Sendable
-    private static func synchronize(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func synchronize(_ command: Command) throws(Refusal) {
         _ = try command.rangeToEnd()
         try command.flush()
-        return .nothing
     }
 
     /// GOOD says that not all of the blocks were put into a cache of the unit's own, which it does not have.
     @Sendable
-    private static func prefetch(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func prefetch(_ command: Command) throws(Refusal) {
         _ = try command.rangeToEnd()
-        return .nothing
     }
 }

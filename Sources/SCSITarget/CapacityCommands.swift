@@ -9,7 +9,7 @@ enum CapacityCommands {
             usage: [0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x01, 0x04],
             .withReserve,
             needsMedium: true,
-            body: ten
+            body: .answer(ten)
         ),
         CommandRow(
             0x9e,
@@ -18,30 +18,22 @@ enum CapacityCommands {
             usage: [0x1f] + [UInt8](repeating: 0xff, count: 12) + [0x01, 0x04],
             .withReserve,
             needsMedium: true,
-            body: sixteen
+            body: .answer(sixteen)
         ),
     ]
 
     @Sendable
-    private static func ten(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func ten(_ command: Command) throws(Refusal) -> ShortAnswer {
         // Without PMI the address means nothing.
         if !command.block.bit(0, of: 8) && command.block.address != 0 { throw .check(.invalidField(byte: 2)) }
         var bytes: [UInt8] = []
         bytes.append(bigEndian: UInt32(clamping: command.settings.blockCount - 1))
         bytes.append(bigEndian: UInt32(command.blockSize))
-        return .answer(bytes, allocation: bytes.count, into: &dataIn)
+        return ShortAnswer(bytes, allocation: bytes.count)
     }
 
     @Sendable
-    private static func sixteen(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func sixteen(_ command: Command) throws(Refusal) -> ShortAnswer {
         if !command.block.bit(0, of: 14) && command.block.address != 0 {
             throw .check(.invalidField(byte: 2))
         }
@@ -52,6 +44,6 @@ enum CapacityCommands {
         bytes += [0x00, command.blockSize == 512 ? 3 : 0]
         bytes += [CommandRow.Presence.withUnmap.holds(on: command.unit) ? 0xc0 : 0, 0x00]
         bytes += [UInt8](repeating: 0, count: 32 - bytes.count)
-        return .answer(bytes, allocation: command.block.length(at: 10, bytes: 4), into: &dataIn)
+        return ShortAnswer(bytes, allocation: command.block.length(at: 10, bytes: 4))
     }
 }

@@ -61,21 +61,46 @@ struct Transfer {
     var dataIn = 0
     /// What was taken of the initiator's data.
     var dataOut = 0
-    var status = SCSIStatus.good
+}
 
-    static var nothing: Transfer { Transfer() }
+/// A short answer, of which the initiator takes no more than its ALLOCATION LENGTH.
+struct ShortAnswer {
+    private let bytes: [UInt8]
 
-    /// A short answer of which the initiator takes no more than its ALLOCATION LENGTH.
-    static func answer(
-        _ bytes: [UInt8],
-        allocation: Int,
-        into dataIn: inout MutableSpan<UInt8>
-    ) -> Transfer {
-        let answer = bytes.count > allocation ? Array(bytes[..<allocation]) : bytes
-        return Transfer(wanted: answer.count, dataIn: dataIn.fill(from: answer))
+    init(_ bytes: [UInt8], allocation: Int) {
+        self.bytes = bytes.count > allocation ? Array(bytes[..<allocation]) : bytes
+    }
+
+    func send(into dataIn: inout MutableSpan<UInt8>) -> Transfer {
+        Transfer(wanted: bytes.count, dataIn: dataIn.fill(from: bytes))
     }
 }
 
-/// What carries out a command: it may read the initiator's data and fill the room for data to the initiator.
-typealias CommandBody =
-    @Sendable (Command, Span<UInt8>, inout MutableSpan<UInt8>) throws(Refusal) -> Transfer
+/// What carries out a command, by the data that it moves.
+enum CommandBody: Sendable {
+    /// It moves none.
+    case act(@Sendable (Command) throws(Refusal) -> Void)
+    /// It gives a short answer.
+    case answer(@Sendable (Command) throws(Refusal) -> ShortAnswer)
+    /// It takes the initiator's data, as many bytes as it returns.
+    case take(@Sendable (Command, Span<UInt8>) throws(Refusal) -> Int)
+    /// It fills the room for data to the initiator.
+    case fill(@Sendable (Command, inout MutableSpan<UInt8>) throws(Refusal) -> Transfer)
+
+    func run(
+        _ command: Command,
+        _ dataOut: Span<UInt8>,
+        _ dataIn: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Transfer {
+        switch self {
+        case .act(let body):
+            try body(command)
+            return Transfer()
+        case .answer(let body): return try body(command).send(into: &dataIn)
+        case .take(let body):
+            let count = try body(command, dataOut)
+            return Transfer(wanted: count, dataOut: count)
+        case .fill(let body): return try body(command, &dataIn)
+        }
+    }
+}

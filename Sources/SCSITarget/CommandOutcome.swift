@@ -4,7 +4,6 @@
 public enum SCSIStatus: UInt8, Sendable {
     case good = 0x00
     case checkCondition = 0x02
-    case conditionMet = 0x04
     case busy = 0x08
     case reservationConflict = 0x18
 }

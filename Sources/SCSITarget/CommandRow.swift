@@ -50,7 +50,7 @@ struct CommandRow: Sendable {
         presence: Presence = .always,
         needsMedium: Bool = false,
         passesAttention: Bool = false,
-        body: @escaping CommandBody
+        body: CommandBody
     ) {
         self.opcode = opcode
         self.name = name

@@ -11,16 +11,12 @@ enum InquiryCommand {
             usage: [0x01, 0xff, 0xff, 0xff, 0x04],
             .never,
             passesAttention: true,
-            body: run
+            body: .answer(run)
         )
     ]
 
     @Sendable
-    private static func run(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func run(_ command: Command) throws(Refusal) -> ShortAnswer {
         let page = command.block[2]
         if command.block.bit(1, of: 1) { throw .check(.invalidField(byte: 1, bit: 1)) }
         let bytes: [UInt8]
@@ -33,7 +29,7 @@ enum InquiryCommand {
             guard page == 0 else { throw .check(.invalidField(byte: 2)) }
             bytes = standardData(command.unit.identity)
         }
-        return .answer(bytes, allocation: command.block.length(at: 3, bytes: 2), into: &dataIn)
+        return ShortAnswer(bytes, allocation: command.block.length(at: 3, bytes: 2))
     }
 
     /// The standard INQUIRY data: 96 bytes.

@@ -64,9 +64,8 @@ public final class LogicalUnit: Sendable {
         do throws(Refusal) {
             let (row, settings) = try admit(block, from: nexus)
             let command = Command(unit: self, block: block, nexus: nexus, settings: settings, luns: luns)
-            let transfer = try row.body(command, dataOut, &dataIn)
+            let transfer = try row.body.run(command, dataOut, &dataIn)
             return CommandOutcome(
-                status: transfer.status,
                 dataInCount: transfer.dataIn,
                 dataOutCount: transfer.dataOut,
                 wanted: transfer.wanted

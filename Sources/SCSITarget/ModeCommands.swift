@@ -8,37 +8,33 @@ enum ModeCommands {
             "MODE SENSE(6)",
             usage: [0x08, 0xff, 0xff, 0xff, 0x04],
             .reading,
-            body: sense
+            body: .answer(sense)
         ),
         CommandRow(
             0x5a,
             "MODE SENSE(10)",
             usage: [0x18, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0x04],
             .reading,
-            body: sense
+            body: .answer(sense)
         ),
         CommandRow(
             0x15,
             "MODE SELECT(6)",
             usage: [0x11, 0, 0, 0xff, 0x04],
             .writing,
-            body: select
+            body: .take(select)
         ),
         CommandRow(
             0x55,
             "MODE SELECT(10)",
             usage: [0x11, 0, 0, 0, 0, 0, 0xff, 0xff, 0x04],
             .writing,
-            body: select
+            body: .take(select)
         ),
     ]
 
     @Sendable
-    private static func sense(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func sense(_ command: Command) throws(Refusal) -> ShortAnswer {
         let block = command.block
         let isShort = block.opcode == 0x1a
         let body = try pages(command)
@@ -57,7 +53,7 @@ enum ModeCommands {
             header.append(bigEndian: UInt16(descriptor.count))
         }
         let allocation = isShort ? Int(block[4]) : block.length(at: 7, bytes: 2)
-        return .answer(header + descriptor + body, allocation: allocation, into: &dataIn)
+        return ShortAnswer(header + descriptor + body, allocation: allocation)
     }
 
     /// WP, and DPOFUA: the unit takes DPO and FUA.
@@ -96,18 +92,14 @@ enum ModeCommands {
     }
 
     @Sendable
-    private static func select(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func select(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         let block = command.block
         // PF: the list has pages; SP: nothing can be saved.
         if !block.bit(4, of: 1) { throw .check(.invalidField(byte: 1, bit: 4)) }
         if block[1] & 0x03 != 0 { throw .check(.invalidField(byte: 1, bit: 0)) }
         let isShort = block.opcode == 0x15
         let length = isShort ? Int(block[4]) : block.length(at: 7, bytes: 2)
-        if length == 0 { return .nothing }
+        if length == 0 { return 0 }
         guard dataOut.count >= length else { throw .check(.parameterListLength) }
         let list = ModeParameterList(dataOut.extracting(first: length), isShort: isShort)
         try list.checkHeader(command)
@@ -117,7 +109,7 @@ enum ModeCommands {
             state.settings = settings
             state.announce(.modeParametersChanged, except: command.nexus)
         }
-        return Transfer(wanted: length, dataOut: length)
+        return length
     }
 }
 

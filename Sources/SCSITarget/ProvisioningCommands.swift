@@ -13,7 +13,7 @@ enum ProvisioningCommands {
             .writing,
             presence: .withUnmap,
             needsMedium: true,
-            body: unmap
+            body: .take(unmap)
         ),
         CommandRow(
             0x41,
@@ -21,7 +21,7 @@ enum ProvisioningCommands {
             usage: [0xf8] + four + [0x3f, 0xff, 0xff, 0x04],
             .writing,
             needsMedium: true,
-            body: writeSame
+            body: .take(writeSame)
         ),
         CommandRow(
             0x93,
@@ -29,7 +29,7 @@ enum ProvisioningCommands {
             usage: [0xf9] + four + four + four + [0x3f, 0x04],
             .writing,
             needsMedium: true,
-            body: writeSame
+            body: .take(writeSame)
         ),
         CommandRow(
             0x9e,
@@ -38,20 +38,16 @@ enum ProvisioningCommands {
             usage: [0x1f] + four + four + four + [0x00, 0x04],
             .reading,
             needsMedium: true,
-            body: status
+            body: .answer(status)
         ),
     ]
 
     @Sendable
-    private static func unmap(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func unmap(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         if command.block.bit(0, of: 1) { throw .check(.invalidField(byte: 1, bit: 0)) }
         try command.refuseWriteProtected()
         let length = command.block.length(at: 7, bytes: 2)
-        if length == 0 { return .nothing }
+        if length == 0 { return 0 }
         guard length >= 8, dataOut.count >= length else { throw .check(.parameterListLength) }
         for range in try unmapRanges(command, dataOut.extracting(first: length)) {
             try command.writing { () throws(Errno) in
@@ -59,7 +55,7 @@ enum ProvisioningCommands {
             }
         }
         try command.flushIfForced(false)
-        return Transfer(wanted: length, dataOut: length)
+        return length
     }
 
     /// The blocks to unmap, all of them checked before the first is touched.
@@ -86,11 +82,7 @@ enum ProvisioningCommands {
 
     /// Writes one block, or zeroes (NDOB), all over a range; with UNMAP, zeroes need no space.
     @Sendable
-    private static func writeSame(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func writeSame(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         let block = command.block
         let sendsNothing = block.opcode == 0x93 && block.bit(0, of: 1)
         try refuseSameFlags(command)
@@ -109,7 +101,7 @@ enum ProvisioningCommands {
             try fill(command, range, with: pattern)
         }
         try command.flushIfForced(false)
-        return Transfer(wanted: sent, dataOut: sent)
+        return sent
     }
 
     private static func refuseSameFlags(_ command: Command) throws(Refusal) {
@@ -141,11 +133,7 @@ enum ProvisioningCommands {
 
     /// GET LBA STATUS: runs of blocks with and without space, as many as there is room for, at most 256.
     @Sendable
-    private static func status(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func status(_ command: Command) throws(Refusal) -> ShortAnswer {
         let allocation = command.block.length(at: 10, bytes: 4)
         guard allocation >= 24 else { throw .check(.invalidField(byte: 10)) }
         var first = try command.blocks(command.block.address, 0).first
@@ -160,7 +148,7 @@ enum ProvisioningCommands {
         }
         var bytes: [UInt8] = []
         bytes.append(bigEndian: UInt32(4 + descriptors.count))
-        return .answer(bytes + [0, 0, 0, 0] + descriptors, allocation: allocation, into: &dataIn)
+        return ShortAnswer(bytes + [0, 0, 0, 0] + descriptors, allocation: allocation)
     }
 
     /// How many blocks from `first` on are alike: at least 1, no more than the field holds or the medium has.

@@ -21,20 +21,16 @@ enum ReportCommands {
         byte1: UInt8,
         byte2: UInt8,
         _ conflict: CommandRow.Conflict,
-        _ body: @escaping CommandBody
+        _ body: @escaping @Sendable (Command) throws(Refusal) -> ShortAnswer
     ) -> CommandRow {
         let choice: [UInt8] = action == 0x0c ? [0xff, 0xff, 0xff] : [0, 0, 0]
         let usage = [byte1, byte2] + choice + [0xff, 0xff, 0xff, 0xff, 0x00, 0x04]
-        return CommandRow(0xa3, name, action: action, usage: usage, conflict, body: body)
+        return CommandRow(0xa3, name, action: action, usage: usage, conflict, body: .answer(body))
     }
 
     /// One group with one port, active and optimized.
     @Sendable
-    private static func portGroups(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func portGroups(_ command: Command) throws(Refusal) -> ShortAnswer {
         let format = command.block[1] >> 5
         guard format <= 1 else { throw .check(.invalidField(byte: 1, bit: 7)) }
         // AO_SUP is the one state.
@@ -45,31 +41,23 @@ enum ReportCommands {
         body.append(bigEndian: TargetPort.relativeIdentifier)
         var bytes: [UInt8] = []
         bytes.append(bigEndian: UInt32(body.count))
-        return .answer(bytes + body, allocation: command.block.length(at: 6, bytes: 4), into: &dataIn)
+        return ShortAnswer(bytes + body, allocation: command.block.length(at: 6, bytes: 4))
     }
 
     /// ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, QUERY TASK; QUERY TASK SET, I_T NEXUS RESET:
     /// what virtio-scsi carries.
     @Sendable
-    private static func tasks(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func tasks(_ command: Command) throws(Refusal) -> ShortAnswer {
         let allocation = command.block.length(at: 6, bytes: 4)
         guard allocation >= 4 else { throw .check(.invalidField(byte: 6)) }
         var bytes: [UInt8] = [0xdc, 0x03, 0, 0]
         // REPD: no timeouts are known.
         if command.block.bit(7, of: 2) { bytes = [0xdc, 0x03, 0, 12] + [UInt8](repeating: 0, count: 12) }
-        return .answer(bytes, allocation: allocation, into: &dataIn)
+        return ShortAnswer(bytes, allocation: allocation)
     }
 
     @Sendable
-    private static func commands(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func commands(_ command: Command) throws(Refusal) -> ShortAnswer {
         let hasTimeouts = command.block.bit(7, of: 2)
         let bytes =
             switch command.block[2] & 0x07 {
@@ -77,7 +65,7 @@ enum ReportCommands {
             case 1, 2, 3: try oneCommand(command, hasTimeouts)
             default: throw .check(.invalidField(byte: 2, bit: 2))
             }
-        return .answer(bytes, allocation: command.block.length(at: 6, bytes: 4), into: &dataIn)
+        return ShortAnswer(bytes, allocation: command.block.length(at: 6, bytes: 4))
     }
 
     private static func allCommands(of unit: LogicalUnit, _ hasTimeouts: Bool) -> [UInt8] {

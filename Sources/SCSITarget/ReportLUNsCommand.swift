@@ -11,26 +11,18 @@ enum ReportLUNsCommand {
             usage: [0x00, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x04],
             .never,
             passesAttention: true,
-            body: run
+            body: .answer(run)
         )
     ]
 
     @Sendable
-    private static func run(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
-        let transfer = try answer(command.block, luns: command.luns, into: &dataIn)
+    private static func run(_ command: Command) throws(Refusal) -> ShortAnswer {
+        let answer = try answer(command.block, luns: command.luns)
         command.unit.change { $0.drop(.reportedLUNsChanged, of: command.nexus) }
-        return transfer
+        return answer
     }
 
-    static func answer(
-        _ block: CommandBlock,
-        luns: [UInt16],
-        into dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    static func answer(_ block: CommandBlock, luns: [UInt16]) throws(Refusal) -> ShortAnswer {
         // 0: units with simple addresses; 1: well-known units, of which there are none; 2: both.
         guard block[2] <= 2 else { throw .check(.invalidField(byte: 2)) }
         let allocation = block.length(at: 6, bytes: 4)
@@ -40,7 +32,7 @@ enum ReportLUNsCommand {
         bytes.append(bigEndian: UInt32(listed.count * 8))
         bytes += [0, 0, 0, 0]
         for lun in listed { bytes += address(of: lun) }
-        return .answer(bytes, allocation: allocation, into: &dataIn)
+        return ShortAnswer(bytes, allocation: allocation)
     }
 
     /// The unit's number in eight bytes: by peripheral addressing up to 255, else by flat addressing.
@@ -58,7 +50,7 @@ enum AbsentUnit {
         dataIn: inout MutableSpan<UInt8>
     ) -> CommandOutcome {
         do throws(Refusal) {
-            let transfer = try transfer(block, luns: luns, into: &dataIn)
+            let transfer = try answer(block, luns: luns).send(into: &dataIn)
             return CommandOutcome(dataInCount: transfer.dataIn, wanted: transfer.wanted)
         } catch .check(let sense) {
             return CommandOutcome(status: .checkCondition, sense: sense.encoded())
@@ -67,21 +59,17 @@ enum AbsentUnit {
         }
     }
 
-    private static func transfer(
-        _ block: CommandBlock,
-        luns: [UInt16],
-        into dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func answer(_ block: CommandBlock, luns: [UInt16]) throws(Refusal) -> ShortAnswer {
         switch block.opcode {
         case InquiryCommand.opcode where block[1] & 0x03 == 0 && block[2] == 0:
             // The target can have no device here, of no known type.
             let bytes: [UInt8] = [0x7f, 0x00, 0x06, 0x12, 31] + [UInt8](repeating: 0, count: 31)
-            return .answer(bytes, allocation: block.length(at: 3, bytes: 2), into: &dataIn)
+            return ShortAnswer(bytes, allocation: block.length(at: 3, bytes: 2))
         case ReportLUNsCommand.opcode:
-            return try ReportLUNsCommand.answer(block, luns: luns, into: &dataIn)
+            return try ReportLUNsCommand.answer(block, luns: luns)
         case UnitStatusCommands.requestSense:
             let bytes = Sense.logicalUnitNotSupported.encoded(descriptors: block.bit(0, of: 1))
-            return .answer(bytes, allocation: Int(block[4]), into: &dataIn)
+            return ShortAnswer(bytes, allocation: Int(block[4]))
         default: throw .check(.logicalUnitNotSupported)
         }
     }

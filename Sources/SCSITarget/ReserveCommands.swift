@@ -3,49 +3,39 @@
 /// RESERVE and RELEASE of SPC-2, by which one initiator has the unit for itself.
 enum ReserveCommands {
     static let rows: [CommandRow] = [
-        CommandRow(0x16, "RESERVE(6)", usage: [0, 0, 0, 0, 0x04], .withReserve, body: reserve),
-        CommandRow(0x17, "RELEASE(6)", usage: [0, 0, 0, 0, 0x04], .never, body: release),
+        CommandRow(0x16, "RESERVE(6)", usage: [0, 0, 0, 0, 0x04], .withReserve, body: .act(reserve)),
+        CommandRow(0x17, "RELEASE(6)", usage: [0, 0, 0, 0, 0x04], .never, body: .act(release)),
         CommandRow(
             0x56,
             "RESERVE(10)",
             usage: [0, 0, 0, 0, 0, 0, 0, 0, 0x04],
             .withReserve,
-            body: reserve
+            body: .act(reserve)
         ),
         CommandRow(
             0x57,
             "RELEASE(10)",
             usage: [0, 0, 0, 0, 0, 0, 0, 0, 0x04],
             .never,
-            body: release
+            body: .act(release)
         ),
     ]
 
     @Sendable
-    private static func reserve(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func reserve(_ command: Command) throws(Refusal) {
         try refuseThirdParty(command)
         try command.unit.change { (state) throws(Refusal) in
             if try !isPersistent(state, command.nexus) { state.legacyHolder = command.nexus }
         }
-        return .nothing
     }
 
     @Sendable
-    private static func release(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func release(_ command: Command) throws(Refusal) {
         try refuseThirdParty(command)
         try command.unit.change { (state) throws(Refusal) in
             if try isPersistent(state, command.nexus) { return }
             if state.legacyHolder == command.nexus { state.legacyHolder = nil }
         }
-        return .nothing
     }
 
     /// Extents and third parties are from before SPC-3.

@@ -15,11 +15,17 @@ enum ReserveInCommand {
         _ answer: @escaping @Sendable (PersistentReservations, LogicalUnit) -> [UInt8]
     ) -> CommandRow {
         let usage: [UInt8] = [0, 0, 0, 0, 0, 0, 0xff, 0xff, 0x04]
-        return CommandRow(0x5e, name, action: action, usage: usage, .withReserve) {
-            (command, _, dataIn) throws(Refusal) in
-            let bytes = answer(command.unit.change { $0.reservations }, command.unit)
-            return .answer(bytes, allocation: command.block.length(at: 7, bytes: 2), into: &dataIn)
-        }
+        return CommandRow(
+            0x5e,
+            name,
+            action: action,
+            usage: usage,
+            .withReserve,
+            body: .answer { command in
+                let bytes = answer(command.unit.change { $0.reservations }, command.unit)
+                return ShortAnswer(bytes, allocation: command.block.length(at: 7, bytes: 2))
+            }
+        )
     }
 
     /// The generation, the length of what follows, and that.

@@ -8,14 +8,15 @@ enum ReserveOutCommand {
             "PERSISTENT RESERVE OUT, \(action.name)",
             action: action.rawValue,
             usage: [0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x04],
-            .withReserve
-        ) { (command, dataOut, _) throws(Refusal) in
-            let parameters = try ReserveParameters(command, dataOut, action)
-            try command.unit.changeReservations(kept: parameters.isKept) { (state) throws(Refusal) in
-                try carryOut(action, parameters, for: command.nexus, on: &state)
+            .withReserve,
+            body: .take { (command, dataOut) throws(Refusal) in
+                let parameters = try ReserveParameters(command, dataOut, action)
+                try command.unit.changeReservations(kept: parameters.isKept) { (state) throws(Refusal) in
+                    try carryOut(action, parameters, for: command.nexus, on: &state)
+                }
+                return parameters.byteCount
             }
-            return Transfer(wanted: parameters.byteCount, dataOut: parameters.byteCount)
-        }
+        )
     }
 
     enum Action: UInt16, CaseIterable, Sendable {

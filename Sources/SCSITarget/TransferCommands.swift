@@ -20,7 +20,7 @@ enum TransferCommands {
             usage: [0xf8] + address16 + length32 + [0x3f, 0x04],
             .writing,
             needsMedium: true,
-            body: orwrite
+            body: .take(orwrite)
         ),
     ]
 
@@ -37,7 +37,7 @@ enum TransferCommands {
         action: UInt16? = nil,
         usage: [UInt8]
     ) -> CommandRow {
-        CommandRow(opcode, name, action: action, usage: usage, .reading, needsMedium: true, body: read)
+        CommandRow(opcode, name, action: action, usage: usage, .reading, needsMedium: true, body: .fill(read))
     }
 
     private static func write(
@@ -46,13 +46,20 @@ enum TransferCommands {
         action: UInt16? = nil,
         usage: [UInt8]
     ) -> CommandRow {
-        CommandRow(opcode, name, action: action, usage: usage, .writing, needsMedium: true, body: write)
+        CommandRow(
+            opcode,
+            name,
+            action: action,
+            usage: usage,
+            .writing,
+            needsMedium: true,
+            body: .take(write)
+        )
     }
 
     @Sendable
     private static func read(
         _ command: Command,
-        _ dataOut: Span<UInt8>,
         _ dataIn: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Transfer {
         let range = try command.transferRange()
@@ -75,11 +82,7 @@ enum TransferCommands {
     }
 
     @Sendable
-    private static func write(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func write(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
         let range = try command.transferRange()
         try command.checkData(dataOut, range.byteCount)
@@ -87,16 +90,12 @@ enum TransferCommands {
             try command.unit.store.write(dataOut.extracting(first: range.byteCount), at: range.offset)
         }
         try command.flushIfForced(command.forcesUnitAccess)
-        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+        return range.byteCount
     }
 
     /// Sets the bits of the initiator's data in what is stored.
     @Sendable
-    private static func orwrite(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func orwrite(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
         let range = try command.transferRange()
         try command.checkData(dataOut, range.byteCount)
@@ -110,6 +109,6 @@ enum TransferCommands {
             }
         }
         try command.flushIfForced(command.forcesUnitAccess)
-        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+        return range.byteCount
     }
 }

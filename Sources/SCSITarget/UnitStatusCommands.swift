@@ -11,7 +11,7 @@ enum UnitStatusCommands {
             usage: [0x00, 0x00, 0x00, 0x00, 0x04],
             .withReserve,
             needsMedium: true,
-            body: testReady
+            body: .act { _ in }
         ),
         CommandRow(
             requestSense,
@@ -19,49 +19,34 @@ enum UnitStatusCommands {
             usage: [0x01, 0x00, 0x00, 0xff, 0x04],
             .never,
             passesAttention: true,
-            body: sense
+            body: .answer(sense)
         ),
         CommandRow(
             0x1b,
             "START STOP UNIT",
             usage: [0x01, 0x00, 0x0f, 0xf7, 0x04],
             .withReserve,
-            body: startStop
+            body: .act(startStop)
         ),
         CommandRow(
             0x1e,
             "PREVENT ALLOW MEDIUM REMOVAL",
             usage: [0x00, 0x00, 0x00, 0x03, 0x04],
             .withReserve,
-            body: preventAllow
+            body: .act(preventAllow)
         ),
     ]
 
     @Sendable
-    private static func testReady(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer { .nothing }
-
-    @Sendable
-    private static func sense(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func sense(_ command: Command) throws(Refusal) -> ShortAnswer {
         let attention = command.unit.change { $0.takeAttention(of: command.nexus) }
         let sense = attention ?? (command.settings.isStarted ? .none : .notReadyStopped)
         let bytes = sense.encoded(descriptors: command.block.bit(0, of: 1))
-        return .answer(bytes, allocation: Int(command.block[4]), into: &dataIn)
+        return ShortAnswer(bytes, allocation: Int(command.block[4]))
     }
 
     @Sendable
-    private static func startStop(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func startStop(_ command: Command) throws(Refusal) {
         let condition = command.block[4] >> 4
         let starts = command.block.bit(0, of: 4)
         if condition != 0 || !starts { try command.refuseConflict(.writing) }
@@ -69,22 +54,16 @@ enum UnitStatusCommands {
             throw .check(.invalidField(byte: 4, bit: 7))
         }
         // Power conditions make no difference here.
-        if condition != 0 { return .nothing }
+        if condition != 0 { return }
         // The medium cannot be loaded or ejected.
         if command.block.bit(1, of: 4) { throw .check(.invalidField(byte: 4, bit: 1)) }
         if !starts && !command.block.bit(2, of: 4) { try command.flush() }
         command.unit.change { $0.settings.isStarted = starts }
-        return .nothing
     }
 
     /// Nothing can be removed: prevention is granted and changes nothing.
     @Sendable
-    private static func preventAllow(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func preventAllow(_ command: Command) throws(Refusal) {
         if command.block[4] & 0x03 != 0 { try command.refuseConflict(.writing) }
-        return .nothing
     }
 }

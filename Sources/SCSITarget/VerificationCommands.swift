@@ -16,27 +16,23 @@ enum VerificationCommands {
             usage: [0xf8] + four + four + [0, 0, 0, 0xff, 0x3f, 0x04],
             .writing,
             needsMedium: true,
-            body: compareAndWrite
+            body: .take(compareAndWrite)
         ),
     ]
 
     private static let four = [UInt8](repeating: 0xff, count: 4)
 
     private static func verify(_ opcode: UInt8, _ name: String, _ usage: [UInt8]) -> CommandRow {
-        CommandRow(opcode, name, usage: usage, .reading, needsMedium: true, body: verify)
+        CommandRow(opcode, name, usage: usage, .reading, needsMedium: true, body: .take(verify))
     }
 
     private static func writeAndVerify(_ opcode: UInt8, _ name: String, _ usage: [UInt8]) -> CommandRow {
-        CommandRow(opcode, name, usage: usage, .writing, needsMedium: true, body: writeAndVerify)
+        CommandRow(opcode, name, usage: usage, .writing, needsMedium: true, body: .take(writeAndVerify))
     }
 
     /// BYTCHK 0 reads, 1 compares all bytes, 3 compares every block with the one that was sent.
     @Sendable
-    private static func verify(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func verify(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         let range = try command.transferRange()
         let sent: Int
         switch command.block[1] >> 1 & 0x3 {
@@ -47,15 +43,11 @@ enum VerificationCommands {
         }
         try command.checkData(dataOut, sent)
         try compare(command, range, dataOut.extracting(first: sent))
-        return Transfer(wanted: sent, dataOut: sent)
+        return sent
     }
 
     @Sendable
-    private static func writeAndVerify(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func writeAndVerify(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         let check = command.block[1] >> 1 & 0x3
         guard check <= 1 else { throw .check(.invalidField(byte: 1, bit: 2)) }
         try command.refuseWriteProtected()
@@ -65,7 +57,7 @@ enum VerificationCommands {
         try command.writing { () throws(Errno) in try command.unit.store.write(data, at: range.offset) }
         try command.flushIfForced(true)
         try compare(command, range, data.extracting(first: check == 1 ? range.byteCount : 0))
-        return Transfer(wanted: range.byteCount, dataOut: range.byteCount)
+        return range.byteCount
     }
 
     /// Reads what is stored and compares it with `data`, which starts again where it ends; with none of it, reads only.
@@ -87,11 +79,7 @@ enum VerificationCommands {
 
     /// Writes the second half of the data where the first is what is stored.
     @Sendable
-    private static func compareAndWrite(
-        _ command: Command,
-        _ dataOut: Span<UInt8>,
-        _ dataIn: inout MutableSpan<UInt8>
-    ) throws(Refusal) -> Transfer {
+    private static func compareAndWrite(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
         try command.refuseProtection()
         let range = try command.blocks(command.block.address, UInt64(command.block[13]))
@@ -105,6 +93,6 @@ enum VerificationCommands {
             }
         }
         try command.flushIfForced(command.forcesUnitAccess)
-        return Transfer(wanted: 2 * half, dataOut: 2 * half)
+        return 2 * half
     }
 }
