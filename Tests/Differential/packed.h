@@ -31,6 +31,7 @@ struct packed_used {
  * @start: set up the queue at a place, in a lap; 0 or -errno
  * @pop: take a chain; 0, -EAGAIN or -errno
  * @push: return chains
+ * @push_signal: return one, and whether the driver is to be signalled
  * @signal: whether the driver is to be signalled
  * @enable: ask for kicks; whether there is something to take
  * @disable: ask for no kicks
@@ -41,6 +42,7 @@ struct packed_side {
 		     bool wrap);
 	int (*pop)(struct packed_chain *chain);
 	void (*push)(const struct packed_used *used, __u32 count);
+	bool (*push_signal)(const struct packed_used *used);
 	bool (*signal)(void);
 	bool (*enable)(void);
 	void (*disable)(void);

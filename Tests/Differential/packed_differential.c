@@ -159,14 +159,10 @@ static __u32 choose_used(struct run *run, struct packed_used *used)
 	return count;
 }
 
-static __u32 push_both(struct run *run)
+/* The driver takes them back. */
+static void reclaim(struct run *run, const struct packed_used *used,
+		    __u32 count)
 {
-	struct packed_used used[MOCK_RING_MAX];
-	__u32 count = choose_used(run, used);
-
-	for (int g = 0; count && g < 2; g++)
-		sides[g]->push(used, count);
-	compare_ring(run);
 	for (__u32 i = 0; i < count; i++) {
 		__u16 before = run->used.at;
 
@@ -177,7 +173,7 @@ static __u32 push_both(struct run *run)
 		packed_scenario_reclaim(&run->scenario, used[i].id,
 					used[i].descs);
 	}
-	return count;
+	compare_ring(run);
 }
 
 /* Whether the driver's event is one of the entries passed; one by one. */
@@ -199,9 +195,8 @@ static bool event_was_passed(const struct run *run)
 }
 
 /* QEMU forgets where it signalled when a lap ends, and signals for sure. */
-static void signal_both(struct run *run)
+static void compare_signals(struct run *run, bool ours, bool theirs)
 {
-	bool ours = sides[0]->signal(), theirs = sides[1]->signal();
 	const __u16 *event = run->scenario.base.guests[0].rings.avail;
 
 	if (ours != theirs && !(theirs && run->wrapped))
@@ -215,6 +210,29 @@ static void signal_both(struct run *run)
 	run->first_signal = false;
 	run->wrapped = false;
 	run->passed = 0;
+}
+
+/* Returns some, and decides on a signal at once, later, or never. */
+static void push_both(struct run *run)
+{
+	struct packed_used used[MOCK_RING_MAX];
+	__u32 count = choose_used(run, used);
+	bool signals[2];
+
+	if (!count)
+		return;
+	if (count == 1 && scenario_chance(&run->scenario.base, 2)) {
+		for (int g = 0; g < 2; g++)
+			signals[g] = sides[g]->push_signal(used);
+		reclaim(run, used, count);
+		compare_signals(run, signals[0], signals[1]);
+		return;
+	}
+	for (int g = 0; g < 2; g++)
+		sides[g]->push(used, count);
+	reclaim(run, used, count);
+	if (scenario_chance(&run->scenario.base, 2))
+		compare_signals(run, sides[0]->signal(), sides[1]->signal());
 }
 
 /* One more chain may slip in before kicks are enabled. */
@@ -255,8 +273,7 @@ static bool turn(struct run *run)
 		return false;
 	}
 	packed_scenario_wish(&run->scenario, run->used);
-	if (push_both(run) && scenario_chance(base, 2))
-		signal_both(run);
+	push_both(run);
 	if (error)
 		sleep_both(run);
 	return true;

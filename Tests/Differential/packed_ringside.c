@@ -46,13 +46,26 @@ static int ringside_pop(struct packed_chain *to)
 	return 0;
 }
 
+static __u32 ringside_head(const struct packed_used *used)
+{
+	return used->id | (__u32)used->descs << 16;
+}
+
+static bool ringside_push_signal(const struct packed_used *used)
+{
+	return vq_device_push_signal(&device, ringside_head(used), used->len);
+}
+
 static void ringside_push(const struct packed_used *used, __u32 count)
 {
 	struct vq_used to[MOCK_RING_MAX];
 
+	if (count == 1) {
+		vq_device_push(&device, ringside_head(used), used->len);
+		return;
+	}
 	for (__u32 i = 0; i < count; i++)
-		to[i] = (struct vq_used){
-			used[i].id | (__u32)used[i].descs << 16, used[i].len};
+		to[i] = (struct vq_used){ringside_head(&used[i]), used[i].len};
 	vq_device_push_batch(&device, to, count);
 }
 
@@ -76,6 +89,7 @@ const struct packed_side packed_ringside = {
 	.start = ringside_start,
 	.pop = ringside_pop,
 	.push = ringside_push,
+	.push_signal = ringside_push_signal,
 	.signal = ringside_signal,
 	.enable = ringside_enable,
 	.disable = ringside_disable,

@@ -204,6 +204,12 @@ static bool qemu_signal(void)
 	return virtio_packed_should_notify(&device, &queue);
 }
 
+static bool qemu_push_signal(const struct packed_used *used)
+{
+	qemu_push(used, 1);
+	return qemu_signal();
+}
+
 static bool qemu_enable(void)
 {
 	virtio_queue_packed_set_notification(&queue, 1);
@@ -220,6 +226,7 @@ const struct packed_side packed_qemu = {
 	.start = qemu_start,
 	.pop = qemu_pop,
 	.push = qemu_push,
+	.push_signal = qemu_push_signal,
 	.signal = qemu_signal,
 	.enable = qemu_enable,
 	.disable = qemu_disable,

@@ -152,8 +152,8 @@ static void serve(struct vq_device *device, struct expected *expected)
 		/* Without room for a response it never comes back. */
 		if (chain.writable_bytes < RESPONSE_BYTES)
 			continue;
-		vq_device_push(device, chain.head, 0);
-		expected->signals += vq_device_signal_needed(device);
+		expected->signals +=
+			vq_device_push_signal(device, chain.head, 0);
 	}
 	expected->error = error == -EAGAIN ? 0 : error;
 }

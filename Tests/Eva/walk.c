@@ -38,6 +38,32 @@ static __u64 any_features(void)
 	return features;
 }
 
+static struct vq_segment segments[SEGMENTS];
+
+static void take_one(struct vq_device *device)
+{
+	struct vq_chain chain;
+
+	if (!vq_device_pop(device, segments, SEGMENTS, &chain))
+		vq_device_push_signal(device, chain.head, 0);
+}
+
+static void take_batch(struct vq_device *device)
+{
+	struct vq_chain chains[2];
+	struct vq_used used[2];
+	__u32 count;
+
+	if (vq_device_pop_batch(device, segments, SEGMENTS, chains, 2, &count))
+		return;
+	for (__u32 i = 0; i < count; i++) {
+		used[i].id = chains[i].head;
+		used[i].len = chains[i].readable;
+	}
+	vq_device_push_batch(device, used, count);
+	vq_device_signal_needed(device);
+}
+
 int main(void)
 {
 	/* Neighbours for the guest, so that buffers and tables can cross. */
@@ -50,8 +76,6 @@ int main(void)
 	};
 	const struct vq_rings rings = {
 		.desc = desc, .avail = avail, .used = used, .num = RING};
-	static struct vq_segment segments[SEGMENTS];
-	struct vq_chain chains[2];
 	struct vq_memory memory;
 	struct vq_device device;
 
@@ -61,10 +85,10 @@ int main(void)
 	if (vq_device_init(&device, &rings, &memory, any_features(),
 			   Frama_C_unsigned_int_interval(0, 0xffffffff)))
 		return 1;
-	if (vq_device_pop(&device, segments, SEGMENTS, chains))
-		return 0;
-	vq_device_push(&device, chains[0].head, 0);
-	vq_device_signal_needed(&device);
+	if (Frama_C_unsigned_int_interval(0, 1))
+		take_one(&device);
+	else
+		take_batch(&device);
 	vq_device_disable_notify(&device);
 	vq_device_enable_notify(&device);
 	return 0;
