@@ -10,13 +10,14 @@ import SystemPackage
 final class CommandServer: Sendable {
     let socketPath: FilePath
     private let listener: UnixSocket
+    private let thread: WorkerThread
 
     /// Listens at a path and serves one connection after the other, until ``stop()``.
     init(_ target: TargetDevice, socketPath: FilePath) throws {
         self.socketPath = socketPath
         let listener = try UnixSocket(listeningAt: socketPath, permissions: .ownerReadWrite)
         self.listener = listener
-        _ = try WorkerThread(name: "command-server") {
+        thread = try WorkerThread(name: "command-server") {
             while true {
                 let number = accept(listener.descriptor.rawValue, nil, nil)
                 if number < 0 { return }
@@ -30,7 +31,11 @@ final class CommandServer: Sendable {
         }
     }
 
-    func stop() { shutdown(listener.descriptor.rawValue, CInt(SHUT_RDWR)) }
+    /// To be called once, when no program has the device open any more.
+    func stop() {
+        shutdown(listener.descriptor.rawValue, CInt(SHUT_RDWR))
+        thread.join()
+    }
 
     private static func serve(_ connection: UnixSocket, _ target: TargetDevice) throws(Errno) {
         // The initiator's number, the command, the size of its data, the room for data.

@@ -10,13 +10,16 @@ final class ISCSIServer: Sendable {
     /// Where it listens, on 127.0.0.1.
     let port: UInt16
     private let listener: UnixSocket
+    private let thread: WorkerThread
 
     /// Serves every connection on a thread of its own, until ``stop()``.
     init(_ target: TargetDevice) throws {
         let number = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         listener = UnixSocket(adopting: OwnedDescriptor(adopting: FileDescriptor(rawValue: number)))
         port = try Self.listen(number)
-        _ = try WorkerThread(name: "iscsi") { [listener] in
+        thread = try WorkerThread(name: "iscsi") { [listener] in
+            var sessions: [WorkerThread] = []
+            defer { for session in sessions { session.join() } }
             while true {
                 let number = accept(listener.descriptor.rawValue, nil, nil)
                 if number < 0 { return }
@@ -25,10 +28,11 @@ final class ISCSIServer: Sendable {
                 unsafe setsockopt(number, CInt(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(4))
                 let socket = UnixSocket(adopting: OwnedDescriptor(adopting: FileDescriptor(rawValue: number)))
                 do throws(Errno) {
-                    _ = try WorkerThread(name: "iscsi-session") {
+                    let session = try WorkerThread(name: "iscsi-session") {
                         var session = ISCSISession(target, socket)
                         session.run()
                     }
+                    sessions.append(session)
                 } catch {
                     fatalError("no thread: \(error)")
                 }
@@ -36,7 +40,11 @@ final class ISCSIServer: Sendable {
         }
     }
 
-    func stop() { shutdown(listener.descriptor.rawValue, CInt(SHUT_RDWR)) }
+    /// To be called once, when no initiator is connected any more.
+    func stop() {
+        shutdown(listener.descriptor.rawValue, CInt(SHUT_RDWR))
+        thread.join()
+    }
 
     /// Binds a socket to a free port of the loopback interface.
     private static func listen(_ number: CInt) throws(Errno) -> UInt16 {
