@@ -123,7 +123,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(name: "SCSITarget", dependencies: ["LinuxSystem", system], swiftSettings: settings),
+        .target(
+            name: "SCSITarget",
+            dependencies: ["LinuxSystem", system],
+            exclude: ["DIFFERENCES.md"],
+            swiftSettings: settings
+        ),
         .target(
             name: "TestVM",
             dependencies: ["CLinux", "GuestProtocol", "KernelModule", "LinuxSystem", subprocess, system],

@@ -4,6 +4,8 @@ import Synchronization
 public import SystemPackage
 
 /// Blocks in a file or on a block device, read and written where they are asked for.
+///
+/// A file gives deallocated space back where its file system can punch holes; a block device keeps it.
 public final class FileStore: BlockStore {
     public let path: FilePath
     public let blockSize: Int
