@@ -90,7 +90,11 @@ public final class LogicalUnit: Sendable {
         }
         let found = try row.get()
         if block.control & 0x04 != 0 { throw .check(.invalidField(byte: found.usage.count - 1, bit: 2)) }
-        if found.needsMedium && !settings.isStarted { throw .check(.notReadyStopped) }
+        if found.needsMedium {
+            if !settings.isStarted { throw .check(.notReadyStopped) }
+            // The store has shrunk to nothing.
+            if settings.blockCount == 0 { throw .check(.mediumNotPresent) }
+        }
         return (found, settings)
     }
 

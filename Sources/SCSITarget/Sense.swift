@@ -58,6 +58,7 @@ public struct Sense: Error, Hashable, Sendable {
 extension Sense {
     static let none = Sense(0x0, 0x00, 0x00)
     static let notReadyStopped = Sense(0x2, 0x04, 0x02)
+    static let mediumNotPresent = Sense(0x2, 0x3a, 0x00)
     static let writeError = Sense(0x3, 0x0c, 0x00)
     static let unrecoveredReadError = Sense(0x3, 0x11, 0x00)
     static let internalTargetFailure = Sense(0x4, 0x44, 0x00)

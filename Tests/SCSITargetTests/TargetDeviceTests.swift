@@ -119,6 +119,14 @@ struct TargetDeviceTests {
         unit.noteCapacityChange()
         #expect(gate()?.isOpen == false && gate()?.blockCount == 4)
         #expect(initiator.send([0]).sense == [6, 0x2a, 9] && gate()?.isOpen == true)
+        // Nothing is left: no command counts on a last block.
+        store.resize(blocks: 0)
+        unit.noteCapacityChange()
+        #expect(initiator.send([0]).sense == [6, 0x2a, 9] && gate()?.blockCount == 0)
+        for cdb: [UInt8] in [[0], [0x25] + bytes(0, 9), [0x9e, 0x10] + bytes(0, 14), read16(0, 0), [0x35]] {
+            #expect(initiator.send(cdb).sense == [2, 0x3a, 0], "\(cdb)")
+        }
+        #expect(initiator.isGood([0x1a, 0, 0x3f, 0, 255, 0]) && initiator.isGood([0x12, 0, 0, 0, 36, 0]))
     }
 }
 

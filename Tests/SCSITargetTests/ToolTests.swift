@@ -128,6 +128,7 @@ import Testing
         let tools = try await SCSITools(try unit())
         let cases: [(Sense, String)] = [
             (Sense(2, 0x04, 0x02), "Logical unit not ready, initializing command required"),
+            (Sense(2, 0x3a, 0x00), "Medium not present"),
             (Sense(3, 0x11, 0x00), "Unrecovered read error"), (Sense(3, 0x0c, 0x00), "Write error"),
             (Sense(4, 0x44, 0x00), "Internal target failure"),
             (Sense(5, 0x0e, 0x03), "Invalid field in command information unit"),
