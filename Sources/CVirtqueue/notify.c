@@ -5,6 +5,7 @@
  * read old values and sleep for ever.
  */
 #include "vq_platform.h"
+#include "log.h"
 #include "notify.h"
 #include "packed.h"
 
@@ -28,6 +29,14 @@ _Bool vq_device_signal_needed(struct vq_device *dev)
 	return notify_signal_needed(dev);
 }
 
+/* Writes a field of the device area. */
+static void notify_write_used(const struct vq_device *dev, __virtio16 *field,
+			      __u16 value)
+{
+	notify_store16(field, value);
+	device_wrote_used(dev, field, sizeof(*field));
+}
+
 _Bool vq_device_enable_notify(struct vq_device *dev)
 {
 	const struct vring_avail *avail = dev->avail;
@@ -37,10 +46,10 @@ _Bool vq_device_enable_notify(struct vq_device *dev)
 		return packed_enable_notify(dev);
 	dev->notify_off = false;
 	if (dev->event_idx)
-		notify_store16(notify_avail_event(used, dev->num),
-			       dev->avail_idx);
+		notify_write_used(dev, notify_avail_event(used, dev->num),
+				  dev->avail_idx);
 	else
-		notify_store16(&used->flags, 0);
+		notify_write_used(dev, &used->flags, 0);
 	/* Pairs with virt_mb() in vq_driver_kick_prepare(). */
 	virt_mb();
 	return notify_load16(&avail->idx) != dev->last_avail;
@@ -58,7 +67,7 @@ void vq_device_disable_notify(struct vq_device *dev)
 		return;
 	dev->notify_off = true;
 	if (!dev->event_idx)
-		notify_store16(&used->flags, VRING_USED_F_NO_NOTIFY);
+		notify_write_used(dev, &used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
 _Bool vq_driver_kick_prepare(struct vq_driver *drv)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vq_platform.h"
+#include "log.h"
 #include "packed.h"
 #include "plain.h"
 
@@ -243,6 +244,8 @@ packed_push_used(struct vq_device *dev, const struct vq_used *used, __u32 count)
 	dev->unsignalled =
 		min_t(__u32, dev->unsignalled + place.slots, 2 * dev->num);
 	packed_tail_release(ring, first, first_tail);
+	if (unlikely(dev->log))
+		log_desc(dev, first, min_t(__u32, place.slots, dev->num));
 }
 
 void packed_push_batch(struct vq_device *dev, const struct vq_used *used,

@@ -4,6 +4,7 @@
  * structure is 4 bytes, an offset and flags, read and written as one.
  */
 #include "vq_platform.h"
+#include "log.h"
 #include "packed.h"
 
 static void packed_event_write(void *event, __u32 offset, bool wrap,
@@ -65,6 +66,7 @@ bool packed_enable_notify(struct vq_device *dev)
 	packed_event_write(dev->used, dev->last_avail, dev->avail_wrap,
 			   dev->event_idx ? VRING_PACKED_EVENT_FLAG_DESC
 					  : VRING_PACKED_EVENT_FLAG_ENABLE);
+	device_wrote_used(dev, dev->used, VQ_PACKED_EVENT_BYTES);
 	/* Pairs with virt_mb() in packed_kick_prepare(). */
 	virt_mb();
 	tail = packed_tail_acquire(dev->ring, dev->last_avail);
@@ -78,6 +80,7 @@ void packed_disable_notify(struct vq_device *dev)
 	dev->notify_off = true;
 	packed_event_write(dev->used, 0, false,
 			   VRING_PACKED_EVENT_FLAG_DISABLE);
+	device_wrote_used(dev, dev->used, VQ_PACKED_EVENT_BYTES);
 }
 
 bool packed_kick_prepare(struct vq_driver *drv)

@@ -6,9 +6,6 @@
 
 #define RING_CACHE_LINE 64
 
-/* Flags, index and event index beside the entries of an area. */
-#define RING_FIELDS_BYTES 6
-
 static __u64 rings_line_align(__u64 bytes)
 {
 	return (bytes + RING_CACHE_LINE - 1) & ~(__u64)(RING_CACHE_LINE - 1);
@@ -40,13 +37,14 @@ static __u64 rings_avail_offset(__u32 num)
 static __u64 rings_used_offset(__u32 num)
 {
 	return rings_avail_offset(num) +
-	       rings_line_align(RING_FIELDS_BYTES + (__u64)num * sizeof(__u16));
+	       rings_line_align(VQ_RING_FIELDS_BYTES +
+				(__u64)num * sizeof(__u16));
 }
 
 __u64 vq_rings_size(__u32 num)
 {
 	return rings_used_offset(num) +
-	       rings_line_align(RING_FIELDS_BYTES +
+	       rings_line_align(VQ_RING_FIELDS_BYTES +
 				(__u64)num * sizeof(struct vring_used_elem));
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vq_platform.h"
 #include "chain.h"
-#include "notify.h"
 #include "packed.h"
 #include "plain.h"
 #include "vq_device.h"
@@ -273,50 +272,6 @@ int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 	return 0;
 }
 
-/* The fields go together, as they came. */
-static __always_inline void
-split_write_used(vring_used_elem_t *restrict elem,
-		 const struct vq_used *restrict used)
-{
-	const struct vq_used wire = {
-		(__force __u32)cpu_to_le32(used->id),
-		(__force __u32)cpu_to_le32(used->len),
-	};
-
-	memcpy(elem, &wire, sizeof(wire));
-}
-
-static void split_write_run(vring_used_elem_t *restrict elem,
-			    const struct vq_used *restrict used, __u32 count)
-{
-	for (; count; count--)
-		split_write_used(elem++, used++);
-}
-
-/* Counts @count entries that are written; the index to show. */
-static __always_inline __virtio16 split_advance_used(struct vq_device *dev,
-						     __u32 count)
-{
-	__u16 idx = (__u16)(dev->last_used + count);
-
-	dev->last_used = idx;
-	/* A lap around a driver that was never signalled: see notify.c. */
-	if (unlikely((__u16)(idx - dev->signalled_used) < (__u16)count))
-		dev->signalled_valid = false;
-	return (__force __virtio16)cpu_to_le16(idx);
-}
-
-/*
- * Pairs with virt_load_acquire() in driver_refill(): the entries, and what we
- * wrote to the buffers, are seen before the index.
- */
-static __always_inline void split_publish(struct vq_device *dev, __u32 count)
-{
-	struct vring_used *ring = dev->used;
-
-	virt_store_release(&ring->idx, split_advance_used(dev, count));
-}
-
 int vq_device_take(struct vq_device *dev, __u16 head,
 		   struct vq_segment *segments, __u32 capacity,
 		   struct vq_chain *chain)
@@ -325,59 +280,6 @@ int vq_device_take(struct vq_device *dev, __u16 head,
 		return -EOPNOTSUPP;
 	chain->segments = segments;
 	chain->head = head;
-	return split_take_other(dev, segments, segments + capacity, chain);
-}
-
-void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
-			  __u32 count)
-{
-	struct vring_used *ring = dev->used;
-	__u32 at = dev->last_used & (dev->num - 1), run = dev->num - at;
-
-	if (dev->packed) {
-		packed_push_batch(dev, used, count);
-		return;
-	}
-	/* Entries are two runs where they go around the end. */
-	run = min_t(__u32, run, count);
-	split_write_run(&ring->ring[at], used, run);
-	if (unlikely(run != count))
-		split_write_run(ring->ring, used + run, count - run);
-	split_publish(dev, count);
-}
-
-static __always_inline void split_write_next(struct vq_device *dev, __u32 head,
-					     __u32 len)
-{
-	const struct vq_used used = {.id = head, .len = len};
-	struct vring_used *ring = dev->used;
-
-	split_write_used(&ring->ring[dev->last_used & (dev->num - 1)], &used);
-}
-
-void vq_device_push(struct vq_device *dev, __u32 head, __u32 len)
-{
-	if (dev->packed) {
-		packed_push(dev, head, len);
-		return;
-	}
-	split_write_next(dev, head, len);
-	split_publish(dev, 1);
-}
-
-_Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
-{
-	struct vring_used *ring = dev->used;
-
-	if (dev->packed) {
-		packed_push(dev, head, len);
-		return packed_signal_needed(dev);
-	}
-	split_write_next(dev, head, len);
-	/*
-	 * Pairs with virt_load_acquire() in driver_refill(), as in
-	 * split_publish(), and with virt_mb() in vq_driver_enable_callback().
-	 */
-	virt_store_mb(ring->idx, split_advance_used(dev, 1));
-	return notify_signal_needed(dev);
+	return split_take_other(dev, segments, plain_end(segments, capacity),
+				chain);
 }

@@ -20,6 +20,7 @@
 #define virt_store_mb(x, v)	 WRITE_ONCE(x, v)
 #define virt_rmb()		 ((void)0)
 #define virt_wmb()		 ((void)0)
+#define vq_or64(p, bits)	 ((void)(*(p) |= (bits)))
 #define le16_to_cpu(x)		 ((__u16)(x))
 #define le32_to_cpu(x)		 ((__u32)(x))
 #define le64_to_cpu(x)		 ((__u64)(x))

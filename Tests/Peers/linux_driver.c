@@ -35,13 +35,14 @@ static int linux_start(void *memory, u32 num, struct peer_queue *to)
 	return 0;
 }
 
-static void linux_add(const struct iovec (*requests)[PEER_PIECES], u32 count)
+static void linux_add(const struct iovec (*requests)[PEER_PIECES], u32 count,
+		      u32 used)
 {
 	for (u32 i = 0; i < count; i++) {
 		struct scatterlist pieces[PEER_PIECES];
 		struct scatterlist *lists[PEER_PIECES];
 
-		for (int j = 0; j < PEER_PIECES; j++) {
+		for (u32 j = 0; j < used; j++) {
 			unsigned long at =
 				(unsigned long)requests[i][j].iov_base;
 
@@ -51,10 +52,11 @@ static void linux_add(const struct iovec (*requests)[PEER_PIECES], u32 count)
 			pieces[j].length = requests[i][j].iov_len;
 			lists[j] = &pieces[j];
 		}
-		virtqueue_add_sgs(queue, lists, 1, PEER_PIECES - 1,
+		virtqueue_add_sgs(queue, lists, 1, used - 1,
 				  (void *)requests[i], GFP_ATOMIC);
 	}
-	virtqueue_kick_prepare(queue);
+	if (!peer_polls)
+		virtqueue_kick_prepare(queue);
 }
 
 static u32 linux_reap(void)

@@ -56,6 +56,9 @@ struct peer_used {
  * @signal: whether the driver is to be signalled
  * @enable: ask for kicks; whether there is something to take
  * @disable: ask for no kicks
+ * @log: from now on, log what is written to the used ring, which the guest has
+ *	at @used; a bit of @bitmap, which is enough, for each page
+ * @log_chain: log bytes of the chain that was taken last
  * @serve: take up to so many chains, return them and decide on a signal; the
  *	number taken
  */
@@ -67,6 +70,8 @@ struct peer {
 	bool (*signal)(void);
 	bool (*enable)(void);
 	void (*disable)(void);
+	void (*log)(void *bitmap, __u64 used);
+	void (*log_chain)(const struct peer_chain *chain, __u64 len);
 	__u32 (*serve)(__u32 batch);
 };
 
@@ -79,17 +84,24 @@ struct peer {
  * struct peer_driver - a driver side
  * @name: what to call it
  * @start: set up the ring of @num in @memory, and say where its areas are
- * @add: make requests available and decide on a kick
+ * @add: make requests of the first @pieces available and decide on a kick
  * @reap: take back all that were used; their number
  */
 struct peer_driver {
 	const char *name;
 	int (*start)(void *memory, __u32 num, struct peer_queue *queue);
-	void (*add)(const struct iovec (*requests)[PEER_PIECES], __u32 count);
+	void (*add)(const struct iovec (*requests)[PEER_PIECES], __u32 count,
+		    __u32 pieces);
 	__u32 (*reap)(void);
 };
 
-extern const struct peer peer_ringside, peer_vhost, peer_vringh;
-extern const struct peer_driver driver_ringside, driver_linux;
+extern const struct peer peer_ringside, peer_vhost, peer_vringh, peer_ring;
+extern const struct peer_driver driver_ringside, driver_linux, driver_ring;
+
+/* Both sides poll: nobody decides whom to wake. */
+extern bool peer_polls;
+
+/* What two threads write is not in one cache line. */
+#define PEER_APART __attribute__((aligned(128)))
 
 #endif

@@ -6,9 +6,16 @@
 
 #define RINGSIDE_REGIONS_MAX 64
 
-static struct vq_region regions[RINGSIDE_REGIONS_MAX];
+bool peer_polls;
+
+static struct vq_region regions[RINGSIDE_REGIONS_MAX] PEER_APART;
 static struct vq_memory memory;
-static struct vq_device device;
+static struct vq_device device PEER_APART;
+
+static bool ringside_packed(const struct peer_queue *queue)
+{
+	return queue->features >> VIRTIO_F_RING_PACKED & 1;
+}
 
 static int ringside_start(const struct peer_queue *queue)
 {
@@ -28,7 +35,8 @@ static int ringside_start(const struct peer_queue *queue)
 	if (error)
 		return error;
 	return vq_device_init(&device, &rings, &memory, queue->features,
-			      queue->base);
+			      ringside_packed(queue) ? VQ_PACKED_BASE
+						     : queue->base);
 }
 
 static int ringside_pop(struct peer_chain *to)
@@ -79,13 +87,39 @@ static void ringside_disable(void)
 	vq_device_disable_notify(&device);
 }
 
-static struct vq_segment room[VQ_CHAIN_SEGMENTS_MAX];
-static struct vq_chain chains[PEER_BATCH_MAX];
+static void ringside_log(void *bitmap, __u64 used)
+{
+	static struct vq_log log;
+
+	log = (struct vq_log){.bitmap = bitmap, .words = ~0U, .used = used};
+	vq_device_log(&device, &log);
+}
+
+static void ringside_log_chain(const struct peer_chain *of, __u64 len)
+{
+	struct vq_chain chain = {
+		.segments = (struct vq_segment *)of->segments,
+		.readable = of->readable,
+		.writable = of->writable,
+	};
+
+	for (__u32 i = 0; i < of->writable; i++)
+		chain.writable_bytes += of->segments[of->readable + i].iov_len;
+	vq_device_log_chain(&device, &chain, len);
+}
+
+static struct vq_segment room[VQ_CHAIN_SEGMENTS_MAX] PEER_APART;
+static struct vq_chain chains[PEER_BATCH_MAX] PEER_APART;
 
 static __u32 ringside_serve_one(void)
 {
 	if (vq_device_pop(&device, room, VQ_CHAIN_SEGMENTS_MAX, chains))
 		return 0;
+	if (peer_polls) {
+		vq_device_push(&device, chains->head,
+			       (__u32)chains->writable_bytes);
+		return 1;
+	}
 	vq_device_push_signal(&device, chains->head,
 			      (__u32)chains->writable_bytes);
 	return 1;
@@ -107,7 +141,8 @@ static __u32 ringside_serve(__u32 batch)
 		used[i].len = (__u32)chains[i].writable_bytes;
 	}
 	vq_device_push_batch(&device, used, count);
-	vq_device_signal_needed(&device);
+	if (!peer_polls)
+		vq_device_signal_needed(&device);
 	return count;
 }
 
@@ -119,19 +154,22 @@ const struct peer peer_ringside = {
 	.signal = ringside_signal,
 	.enable = ringside_enable,
 	.disable = ringside_disable,
+	.log = ringside_log,
+	.log_chain = ringside_log_chain,
 	.serve = ringside_serve,
 };
 
-#define DRIVER_RING_MAX 1024
+#define DRIVER_RING_MAX 4096
 
-static struct vq_slot slots[DRIVER_RING_MAX];
-static struct vq_driver driver;
+static struct vq_driver driver PEER_APART;
+static struct vq_slot slots[DRIVER_RING_MAX] PEER_APART;
 
 static int ringside_driver_start(void *place, __u32 num,
 				 struct peer_queue *queue)
 {
 	struct vq_rings rings;
-	int error = vq_rings_place(place, num, &rings);
+	int error = ringside_packed(queue) ? vq_packed_place(place, num, &rings)
+					   : vq_rings_place(place, num, &rings);
 
 	if (error)
 		return error;
@@ -143,24 +181,27 @@ static int ringside_driver_start(void *place, __u32 num,
 }
 
 static void ringside_add(const struct iovec (*requests)[PEER_PIECES],
-			 __u32 count)
+			 __u32 count, __u32 pieces)
 {
 	for (__u32 i = 0; i < count; i++) {
 		struct vq_buffer buffers[PEER_PIECES];
 
-		for (int j = 0; j < PEER_PIECES; j++) {
+		for (__u32 j = 0; j < pieces; j++) {
 			buffers[j].addr =
 				(unsigned long)requests[i][j].iov_base;
 			buffers[j].len = (__u32)requests[i][j].iov_len;
 		}
-		vq_driver_add(&driver, buffers, 1, PEER_PIECES - 1, i);
+		vq_driver_add(&driver, buffers, 1, pieces - 1, i);
 	}
-	vq_driver_kick_prepare(&driver);
+	if (peer_polls)
+		vq_driver_publish(&driver);
+	else
+		vq_driver_kick_prepare(&driver);
 }
 
 static __u32 ringside_reap(void)
 {
-	struct vq_completion done[PEER_BATCH_MAX];
+	static struct vq_completion done[PEER_BATCH_MAX] PEER_APART;
 	__u32 count;
 
 	vq_driver_reap(&driver, done, PEER_BATCH_MAX, &count);

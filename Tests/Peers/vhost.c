@@ -10,8 +10,8 @@
 
 #include "peer.h"
 
-static struct vhost_dev vhost_device;
-static struct vhost_virtqueue queue0;
+static struct vhost_dev vhost_device PEER_APART;
+static struct vhost_virtqueue queue0 PEER_APART;
 static struct vhost_virtqueue *queues[] = {&queue0};
 
 static int vhost_map(const struct peer_queue *queue)
@@ -54,11 +54,14 @@ static int vhost_start(const struct peer_queue *queue)
 	return vhost_map(queue) ?: vhost_vq_init_access(&queue0);
 }
 
+static struct vhost_log written[PEER_SEGMENTS_MAX];
+static unsigned int written_count;
+
 static int vhost_pop(struct peer_chain *chain)
 {
 	int head = vhost_get_vq_desc(&queue0, chain->segments,
 				     PEER_SEGMENTS_MAX, &chain->readable,
-				     &chain->writable, NULL, NULL);
+				     &chain->writable, written, &written_count);
 
 	if (head < 0)
 		return head;
@@ -88,6 +91,20 @@ static void vhost_disable(void)
 	vhost_disable_notify(&vhost_device, &queue0);
 }
 
+static void vhost_log_from_now(void *bitmap, __u64 used)
+{
+	queue0.log_used = true;
+	queue0.log_base = bitmap;
+	queue0.log_addr = used;
+}
+
+static void vhost_log_chain(const struct peer_chain *chain, __u64 len)
+{
+	vhost_log_write(&queue0, written, written_count, len,
+			(struct iovec *)chain->segments + chain->readable,
+			(int)chain->writable);
+}
+
 static u32 vhost_serve(u32 batch)
 {
 	static struct iovec segments[UIO_MAXIOV];
@@ -107,7 +124,8 @@ static u32 vhost_serve(u32 batch)
 	if (!count)
 		return 0;
 	vhost_add_used_n(&queue0, heads, count);
-	vhost_notify(&vhost_device, &queue0);
+	if (!peer_polls)
+		vhost_notify(&vhost_device, &queue0);
 	return count;
 }
 
@@ -119,5 +137,7 @@ const struct peer peer_vhost = {
 	.signal = vhost_signal_wanted,
 	.enable = vhost_enable,
 	.disable = vhost_disable,
+	.log = vhost_log_from_now,
+	.log_chain = vhost_log_chain,
 	.serve = vhost_serve,
 };

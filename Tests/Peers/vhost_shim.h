@@ -154,16 +154,19 @@ struct irq_bypass_producer {
 };
 extern struct task_struct *current;
 
+/* The page of the dirty log that holds a bit is where it is. */
+#define pin_user_pages_fast(at, n, f, pages)                                   \
+	(*(pages) = (void *)((at) & ~(PAGE_SIZE - 1)), (n))
+#define kmap_atomic(p)			 ((void *)(p))
+#define kunmap_atomic(p)		 ((void)(p))
+#define unpin_user_pages_dirty_lock(...) ((void)0)
+#define set_bit(n, p)			 (((u8 *)(p))[(n) / 8] |= 1 << (n) % 8)
+
 /* Only for what is never called: no log, no event descriptors, no worker. */
-#define eventfd_signal(c, n)		 abort()
-#define kmap_atomic(p)			 (abort(), NULL)
-#define kunmap_atomic(p)		 abort()
-#define set_bit(n, p)			 abort()
-#define pin_user_pages_fast(...)	 (abort(), 0)
-#define unpin_user_pages_dirty_lock(...) abort()
-#define wake_up_interruptible_poll(...)	 abort()
-#define copy_to_iter(...)		 (abort(), (size_t)0)
-#define copy_from_iter(...)		 (abort(), (size_t)0)
+#define eventfd_signal(c, n)		abort()
+#define wake_up_interruptible_poll(...) abort()
+#define copy_to_iter(...)		(abort(), (size_t)0)
+#define copy_from_iter(...)		(abort(), (size_t)0)
 #define __exit
 #define TASK_RUNNING	   0
 #define TASK_INTERRUPTIBLE 1

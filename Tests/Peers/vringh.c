@@ -33,7 +33,7 @@ static inline int copy_to_user(void *to, const void *from, unsigned long n)
 
 void *__kmalloc_fake, *__kfree_ignore_start, *__kfree_ignore_end;
 
-static struct vringh ring;
+static struct vringh ring PEER_APART;
 static struct vringh_iov readable, writable;
 static const struct peer_region *regions;
 static u32 region_count;
@@ -136,7 +136,8 @@ static u32 vringh_serve(u32 batch)
 	if (!count)
 		return 0;
 	vringh_complete_multi_user(&ring, heads, count);
-	vringh_need_notify_user(&ring);
+	if (!peer_polls)
+		vringh_need_notify_user(&ring);
 	return count;
 }
 

@@ -6,6 +6,7 @@
 #ifndef VQ_PLATFORM_H
 #define VQ_PLATFORM_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
@@ -16,5 +17,7 @@
 #include <asm/byteorder.h>
 #include <asm/rwonce.h>
 #include <asm/unaligned.h>
+
+#define vq_or64(p, bits) atomic64_or((bits), (atomic64_t *)(p))
 
 #endif

@@ -15,6 +15,7 @@
 #include "vq_chain.h"
 #include "vq_device.h"
 #include "vq_driver.h"
+#include "vq_log.h"
 #include "vq_memory.h"
 #include "vq_rings.h"
 

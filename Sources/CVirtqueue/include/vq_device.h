@@ -34,6 +34,7 @@
 #include <linux/virtio_ring.h>
 
 #include "vq_chain.h"
+#include "vq_log.h"
 #include "vq_memory.h"
 #include "vq_rings.h"
 
@@ -70,6 +71,7 @@ struct vq_used {
  * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
  * @signalled_used: private; split: the used index of the last signal decision
  * @hint: private; the region of the last translation
+ * @log: private; where to log writes, or NULL
  *
  * Compilers read an index at a multiple of 4 together with what is behind it,
  * and then wait for both to be written; so each index has flags before it.
@@ -93,6 +95,7 @@ struct vq_device {
 	_Bool notify_on_empty;
 	__u16 signalled_used;
 	const struct vq_region *hint;
+	const struct vq_log *log;
 };
 
 /**

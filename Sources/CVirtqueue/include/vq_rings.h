@@ -10,6 +10,9 @@
 /* The largest ring that virtio has. */
 #define VQ_RING_SIZE_MAX 32768
 
+/* Flags, index and event index beside the entries of an area. */
+#define VQ_RING_FIELDS_BYTES 6
+
 /* Size of each of the two event areas of a packed ring. */
 #define VQ_PACKED_EVENT_BYTES 4
 

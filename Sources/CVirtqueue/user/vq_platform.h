@@ -8,12 +8,14 @@
  *	READ_ONCE(), WRITE_ONCE()	one access, not torn, not repeated
  *	virt_load_acquire()		a load before all that follow
  *	virt_store_release()		a store after all that precede
+ *	virt_wmb()			stores before all stores that follow
  *	virt_mb()			a full barrier, store to load included
  *	virt_store_mb()			a store with all that precede, then
  *					virt_mb()
  *	le16_to_cpu() ... cpu_to_le64()	virtio 1.0 byte order
  *	put_unaligned_be16/32/64()	SCSI byte order
  *	barrier()			the compiler alone
+ *	vq_or64()			sets bits of a word, atomically
  *	likely(), unlikely(), __always_inline, noinline, __force
  *	min_t(), memcpy(), memset(), bool
  *	EAGAIN, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOSPC, EPERM, E2BIG,
@@ -45,6 +47,10 @@
 #define virt_mb()	    __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define virt_store_mb(x, v) (virt_store_release(&(x), (v)), virt_mb())
 #endif
+
+#define virt_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define vq_or64(p, bits)                                                       \
+	((void)__atomic_fetch_or((p), (bits), __ATOMIC_RELAXED))
 
 #define le16_to_cpu(x) le16toh(x)
 #define le32_to_cpu(x) le32toh(x)
