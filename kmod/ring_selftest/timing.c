@@ -99,9 +99,25 @@ static void timing_rewind(struct timing_queue *queue)
 	device->avail_idx = 0;
 }
 
+static int timing_round_one(struct timing_queue *queue)
+{
+	struct vq_chain *chain = queue->chains;
+
+	for (u32 i = 0; i < TIMING_CHAINS; i++) {
+		if (vq_device_pop(&queue->device, queue->segments,
+				  ARRAY_SIZE(queue->segments), chain))
+			return -EIO;
+		vq_device_push(&queue->device, chain->head, 0);
+	}
+	return chain->writable_bytes == 4096 + 108 ? 0 : -EIO;
+}
+
 static int timing_round(struct timing_queue *queue, u32 batch)
 {
 	u32 count;
+
+	if (batch == 1)
+		return timing_round_one(queue);
 
 	for (u32 left = TIMING_CHAINS; left; left -= count) {
 		int error = vq_device_pop_batch(&queue->device, queue->segments,
