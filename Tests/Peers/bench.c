@@ -1,245 +1,198 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The peers on the same shapes, one after the other in each round, in one
- * process and over the same memory. Prints a line for each shape and peer:
- * shape, peer, nanoseconds for each chain (median of the rounds, least, most).
+ * The peers on the same shapes in one thread, one after the other in each
+ * round, in one process and over the same memory. Prints a line for each shape
+ * and peer: shape, peer, nanoseconds for each chain (median of the rounds,
+ * least, most).
  *
  * Usage: bench ROUNDS
  */
 #include "vq_platform.h"
-#include "peer.h"
+#include "arena.h"
 
 #include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
 
-#define ARENA_BYTES  (64ULL << 20)
-#define RINGS_BYTES  (1ULL << 20)
-#define REGIONS	     4
-#define GUEST_OFFSET 0x100000000ULL
-#define RING	     1024
-#define CHAINS	     256
-#define LAPS	     16
-#define SLICES	     61
-#define ROUNDS_MAX   101
+#define LAPS	   16
+#define SLICES	   61
+#define ROUNDS_MAX 101
 
-enum shape { READ, ONE, INDIRECT, PAIR, SHAPES };
+enum shape { READ, ONE, INDIRECT, PAIR, PAIR_ONE };
 
-static const struct {
+#define OURS  (1 << PAIR_SPLIT)
+#define ALL   (OURS | 1 << PAIR_VHOST | 1 << PAIR_VRINGH)
+#define BOTH  (OURS | 1 << PAIR_PACKED)
+#define RINGS (BOTH | 1 << PAIR_RING)
+
+static const struct row {
 	const char *name;
 	enum shape shape;
 	__u32 batch;
+	__u32 num;
+	__u32 regions;
+	__u32 pairs;
 } rows[] = {
-	{"S3, batch 32", READ, 32},	{"S3, batch 1", READ, 1},
-	{"one buffer, b. 32", ONE, 32}, {"S3 indirect, b. 32", INDIRECT, 32},
-	{"pair, batch 32", PAIR, 32},	{"pair, batch 1", PAIR, 1},
+	{"S3, batch 32", READ, 32, 1024, 4, ALL},
+	{"S3, batch 1", READ, 1, 1024, 4, ALL},
+	{"one buffer, batch 32", ONE, 32, 1024, 4, ALL},
+	{"S3 indirect, batch 32", INDIRECT, 32, 1024, 4, ALL},
+	{"pair, batch 32", PAIR, 32, 1024, 4, ALL | BOTH},
+	{"pair, batch 1", PAIR, 1, 1024, 4, ALL | BOTH},
+	{"pair of one buffer, batch 32", PAIR_ONE, 32, 256, 1, RINGS},
+	{"pair of one buffer, batch 1", PAIR_ONE, 1, 256, 1, RINGS},
+	{"S3, batch 32, 1 region", READ, 32, 1024, 1, OURS},
+	{"S3, batch 32, 8 regions", READ, 32, 1024, 8, OURS},
+	{"S3, batch 32, ring of 256", READ, 32, 256, 4, OURS},
+	{"S3, batch 32, ring of 4096", READ, 32, 4096, 4, OURS},
 };
 
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
 
-static const struct {
-	const struct peer *device;
-	const struct peer_driver *driver;
-} peers[] = {{&peer_ringside, &driver_ringside},
-	     {&peer_vhost, &driver_linux},
-	     {&peer_vringh, &driver_linux}};
-
-#define PEERS ((int)(sizeof(peers) / sizeof(peers[0])))
-
-static char *arena;
-static struct peer_region regions[REGIONS];
-static struct iovec requests[CHAINS][PEER_PIECES];
 static struct vring ring;
+static __u32 chains;
 static __u16 shown;
-static const char *running = "bench";
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return 1e9 * (double)time.tv_sec + (double)time.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-	qsort(values, (size_t)count, sizeof(*values), ascending);
-	return values[count / 2];
-}
-
-/* Four regions over the arena; for pairs guest addresses are our own. */
-static void map_regions(bool identity)
-{
-	__u64 size = (ARENA_BYTES - RINGS_BYTES) / REGIONS;
-
-	for (__u32 i = 0; i < REGIONS; i++) {
-		char *host = arena + RINGS_BYTES + i * size;
-
-		regions[i].guest = identity ? (unsigned long)host
-					    : GUEST_OFFSET + i * size;
-		regions[i].size = size;
-		regions[i].host = host;
-		regions[i].access = PEER_READ | PEER_WRITE;
-	}
-}
-
-/* A command, its response and a page, anywhere in the four regions. */
-static void place_requests(void)
-{
-	static const __u32 lengths[PEER_PIECES] = {51, 108, 4096};
-	__u64 pages = (ARENA_BYTES - RINGS_BYTES) / 4096 - 1;
-
-	srand(1);
-	for (int i = 0; i < CHAINS; i++)
-		for (int j = 0; j < PEER_PIECES; j++) {
-			__u64 page = (__u64)rand() % pages;
-
-			requests[i][j].iov_base =
-				arena + RINGS_BYTES + page * 4096;
-			requests[i][j].iov_len = lengths[j];
-		}
-}
 
 static void describe(struct vring_desc *desc, const struct iovec *piece,
 		     __u16 flags, __u16 next)
 {
-	__u64 offset = (__u64)((char *)piece->iov_base - arena) - RINGS_BYTES;
+	__u64 offset =
+		(__u64)((char *)piece->iov_base - arena) - ARENA_RINGS_BYTES;
 
-	desc->addr = GUEST_OFFSET + offset;
+	desc->addr = ARENA_GUEST_OFFSET + offset;
 	desc->len = (__u32)piece->iov_len;
 	desc->flags = flags;
 	desc->next = next;
 }
 
 /* Chain i starts at descriptor 3 i; tables lie in the first region. */
-static void fill_ring(enum shape shape)
+static void fill_chain(enum shape shape, __u32 i)
 {
-	struct vring_desc *tables = (void *)(arena + RINGS_BYTES);
-	int pieces = shape == ONE ? 1 : PEER_PIECES;
+	struct vring_desc *tables = (void *)(arena + ARENA_RINGS_BYTES);
+	__u32 pieces = shape == ONE ? 1 : PEER_PIECES;
+	bool indirect = shape == INDIRECT;
+	struct vring_desc *to =
+		indirect ? &tables[4 * i] : &ring.desc[PEER_PIECES * i];
+	__u32 first = indirect ? 0 : PEER_PIECES * i;
+	struct iovec table = {tables + 4 * i, 16 * PEER_PIECES};
 
-	for (int i = 0; i < CHAINS; i++) {
-		bool indirect = shape == INDIRECT;
-		struct vring_desc *to =
-			indirect ? &tables[4 * i] : &ring.desc[3 * i];
-		int first = indirect ? 0 : 3 * i;
-		struct iovec table = {tables + 4 * i, 16 * PEER_PIECES};
-
-		for (int j = 0; j < pieces; j++)
-			describe(&to[j], &requests[i][j],
-				 (j + 1 < pieces ? VRING_DESC_F_NEXT : 0) |
-					 (j ? VRING_DESC_F_WRITE : 0),
-				 (__u16)(first + j + 1));
-		if (indirect)
-			describe(&ring.desc[3 * i], &table,
-				 VRING_DESC_F_INDIRECT, 0);
-	}
-	for (int i = 0; i < RING; i++)
-		ring.avail->ring[i] = (__u16)(3 * (i % CHAINS));
+	for (__u32 j = 0; j < pieces; j++)
+		describe(&to[j], &arena_requests[i % ARENA_CHAINS][j],
+			 (j + 1 < pieces ? VRING_DESC_F_NEXT : 0) |
+				 (j ? VRING_DESC_F_WRITE : 0),
+			 (__u16)(first + j + 1));
+	if (indirect)
+		describe(&ring.desc[PEER_PIECES * i], &table,
+			 VRING_DESC_F_INDIRECT, 0);
 }
 
-static void must(bool good, const char *what)
+static void device_start(const struct row *row, const struct peer *device)
 {
-	if (good)
-		return;
-	fprintf(stderr, "bench: %s: %s\n", what, running);
-	exit(1);
+	struct peer_queue queue = {.features = 1ULL << VIRTIO_RING_F_EVENT_IDX,
+				   .regions = arena_regions,
+				   .region_count = row->regions,
+				   .num = row->num};
+
+	arena_map(row->regions, false);
+	memset(arena, 0, ARENA_RINGS_BYTES);
+	vring_init(&ring, row->num, arena, 64);
+	shown = 0;
+	chains = row->num / 4;
+	for (__u32 i = 0; i < chains; i++)
+		fill_chain(row->shape, i);
+	for (__u32 i = 0; i < row->num; i++)
+		ring.avail->ring[i] = (__u16)(PEER_PIECES * (i % chains));
+	queue.desc = ring.desc;
+	queue.avail = ring.avail;
+	queue.used = ring.used;
+	arena_must(!device->start(&queue), "no device side");
+	device->disable();
 }
 
 static double device_slice(const struct peer *device, __u32 batch)
 {
-	double start = now();
+	__u32 laps = LAPS * ARENA_CHAINS / chains;
+	double start = arena_now();
 
-	for (int lap = 0; lap < LAPS; lap++) {
+	for (__u32 lap = 0; lap < laps; lap++) {
 		__u32 served = 0, got;
 
-		shown = (__u16)(shown + CHAINS);
+		shown = (__u16)(shown + chains);
 		virt_store_release(&ring.avail->idx, shown);
 		while ((got = device->serve(batch)))
 			served += got;
-		must(served == CHAINS, "a chain is missing");
+		arena_must(served == chains, "a chain is missing");
 	}
-	return (now() - start) / (LAPS * CHAINS);
+	return (arena_now() - start) / (laps * chains);
 }
 
-static double pair_slice(int peer, __u32 batch)
+static double pair_slice(const struct arena_pair *pair, __u32 batch,
+			 __u32 pieces)
 {
-	double start = now();
+	double start = arena_now();
 
-	for (__u32 i = 0; i < LAPS * CHAINS; i += batch) {
-		peers[peer].driver->add((const struct iovec(*)[PEER_PIECES]) &
-						requests[i % CHAINS],
-					batch);
-		must(peers[peer].device->serve(batch) == batch,
-		     "the device lost a chain");
-		must(peers[peer].driver->reap() == batch,
-		     "the driver lost a chain");
+	for (__u32 i = 0; i < LAPS * ARENA_CHAINS; i += batch) {
+		pair->driver->add((const struct iovec(*)[PEER_PIECES]) &
+					  arena_requests[i % ARENA_CHAINS],
+				  batch, pieces);
+		arena_must(pair->device->serve(batch) == batch,
+			   "the device lost a chain");
+		arena_must(pair->driver->reap() == batch,
+			   "the driver lost a chain");
 	}
-	return (now() - start) / (LAPS * CHAINS);
+	return (arena_now() - start) / (LAPS * ARENA_CHAINS);
 }
 
-static double run(int row, int peer)
+struct run {
+	const struct row *row;
+	const struct arena_pair *pair;
+};
+
+static double measure(const void *of)
 {
-	bool pair = rows[row].shape == PAIR;
-	struct peer_queue queue = {.features = 1ULL << VIRTIO_RING_F_EVENT_IDX,
-				   .regions = regions,
-				   .region_count = REGIONS};
+	const struct run *run = of;
+	const struct row *row = run->row;
 	double slices[SLICES];
 
-	running = peers[peer].device->name;
-	map_regions(pair);
-	memset(arena, 0, RINGS_BYTES);
-	if (pair) {
-		must(!peers[peer].driver->start(arena, RING, &queue),
-		     "no driver side");
-	} else {
-		vring_init(&ring, RING, arena, 64);
-		shown = 0;
-		fill_ring(rows[row].shape);
-		queue.desc = ring.desc;
-		queue.avail = ring.avail;
-		queue.used = ring.used;
-		queue.num = RING;
-	}
-	must(!peers[peer].device->start(&queue), "no device side");
-	peers[peer].device->disable();
+	if (row->shape < PAIR)
+		device_start(row, run->pair->device);
+	else
+		arena_start(run->pair, row->num, row->regions);
 	for (int i = 0; i < SLICES; i++)
-		slices[i] = pair ? pair_slice(peer, rows[row].batch)
-				 : device_slice(peers[peer].device,
-						rows[row].batch);
-	return median(slices, SLICES);
+		slices[i] =
+			row->shape < PAIR
+				? device_slice(run->pair->device, row->batch)
+				: pair_slice(run->pair, row->batch,
+					     row->shape == PAIR ? PEER_PIECES
+								: 1);
+	return arena_median(slices, SLICES);
 }
 
 int main(int argc, char **argv)
 {
-	static double results[ROWS][PEERS][ROUNDS_MAX];
+	static double results[ROWS][PAIRS][ROUNDS_MAX];
 	int rounds = argc > 1 ? atoi(argv[1]) : 7;
 
-	must(rounds > 0 && rounds <= ROUNDS_MAX, "usage: bench ROUNDS");
-	arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	must(arena != MAP_FAILED, "no memory");
-	place_requests();
+	arena_must(rounds > 0 && rounds <= ROUNDS_MAX, "usage: bench ROUNDS");
+	arena_make();
 	for (int round = 0; round < rounds; round++)
 		for (int row = 0; row < ROWS; row++)
-			for (int peer = 0; peer < PEERS; peer++)
-				results[row][peer][round] = run(row, peer);
+			for (int pair = 0; pair < PAIRS; pair++)
+				if (rows[row].pairs >> pair & 1)
+					results[row][pair][round] = arena_quiet(
+						measure,
+						&(struct run){
+							&rows[row],
+							&arena_pairs[pair]});
 	for (int row = 0; row < ROWS; row++)
-		for (int peer = 0; peer < PEERS; peer++) {
-			double *of = results[row][peer];
-			double middle = median(of, rounds);
+		for (int pair = 0; pair < PAIRS; pair++) {
+			double *of = results[row][pair];
+			double middle = arena_median(of, rounds);
 
-			printf("%s\t%s\t%.1f\t%.1f\t%.1f\n", rows[row].name,
-			       peers[peer].device->name, middle, of[0],
-			       of[rounds - 1]);
+			if (rows[row].pairs >> pair & 1)
+				printf("%s\t%s\t%.1f\t%.1f\t%.1f\n",
+				       rows[row].name, arena_pairs[pair].name,
+				       middle, of[0], of[rounds - 1]);
 		}
 	return 0;
 }
