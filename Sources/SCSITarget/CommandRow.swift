@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// One command of the command set: an operation code, with its service action where it has some.
-struct CommandRow: Sendable {
+final class CommandRow: Sendable {
     /// How a command stands to other initiators' reservations, from the tables of SPC-4 and SBC-3.
     enum Conflict: Sendable {
         /// It is always allowed.

@@ -113,10 +113,12 @@ public final class LogicalUnit: Sendable {
         _ body: (inout UnitState) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         try state.withLock { (state) throws(Failure) in
-            let before = state.gate(of: store)
             defer {
-                let after = state.gate(of: store)
-                if after != before { tell(after) }
+                let gate = state.gate(of: store)
+                if gate != state.toldGate {
+                    state.toldGate = gate
+                    tell(gate)
+                }
             }
             return try body(&state)
         }
@@ -164,7 +166,9 @@ extension LogicalUnit {
     public func observeGate(_ observer: @escaping @Sendable (UnitGate) -> Void) {
         state.withLock { state in
             observers.withLock { $0.append(observer) }
-            observer(state.gate(of: store))
+            let gate = state.gate(of: store)
+            state.toldGate = gate
+            observer(gate)
         }
     }
 

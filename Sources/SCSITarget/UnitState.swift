@@ -21,6 +21,8 @@ struct UnitState {
     /// The initiator that holds the unit by RESERVE.
     var legacyHolder: Nexus?
     var reservations: PersistentReservations
+    /// What the observers of the gate were told last.
+    var toldGate: UnitGate?
 
     /// Adds an initiator that is not known yet, which is told of the power on.
     mutating func meet(_ nexus: Nexus) {
@@ -53,7 +55,7 @@ struct UnitState {
     /// What the caller's own path for READ and WRITE may do.
     func gate(of store: any BlockStore) -> UnitGate {
         let isFree = legacyHolder == nil && reservations.reservation == nil
-        let isOpen = settings.isStarted && isFree && attentions.values.allSatisfy(\.isEmpty)
+        let isOpen = settings.isStarted && isFree && attentions.values.allSatisfy { $0.isEmpty }
         return UnitGate(
             isOpen: isOpen,
             isWritable: isOpen && !store.isReadOnly && !settings.softwareWriteProtect,
