@@ -17,9 +17,7 @@ enum ReportLUNsCommand {
 
     @Sendable
     private static func run(_ command: Command) throws(Refusal) -> ShortAnswer {
-        let answer = try answer(command.block, luns: command.luns)
-        command.unit.change { $0.drop(.reportedLUNsChanged, of: command.nexus) }
-        return answer
+        try answer(command.block, luns: command.luns)
     }
 
     static func answer(_ block: CommandBlock, luns: [UInt16]) throws(Refusal) -> ShortAnswer {

@@ -76,10 +76,19 @@ public final class TargetDevice: Sendable {
         guard let unit = self[lun] else {
             return AbsentUnit.answer(block, luns: luns, dataIn: &dataIn)
         }
-        return unit.execute(block, from: nexus, luns: luns, dataOut: dataOut, dataIn: &dataIn)
+        let outcome = unit.execute(block, from: nexus, luns: luns, dataOut: dataOut, dataIn: &dataIn)
+        // Who has the inventory needs not be told by any unit that it has changed.
+        if block.opcode == ReportLUNsCommand.opcode && outcome.status == .good {
+            forEach { $0.dropInventoryChange(for: nexus) }
+        }
+        return outcome
     }
 }
 
 extension LogicalUnit {
     fileprivate func announceInventory() { change { $0.announce(.reportedLUNsChanged) } }
+
+    fileprivate func dropInventoryChange(for nexus: Nexus) {
+        change { $0.drop(.reportedLUNsChanged, of: nexus) }
+    }
 }

@@ -52,7 +52,13 @@ struct TargetDeviceTests {
         let second = first.other("b")
         first.target.attach(try unit("b"), at: 1)
         #expect(first.send([0]).sense == [6, 0x3f, 0x0e] && first.isGood([0]))
-        #expect(second.isGood(reportLUNs) && second.isGood([0]))
+        // REPORT LUNS to one unit speaks for all of them.
+        var third = second
+        third.lun = 1
+        _ = third.send([0])
+        first.target.attach(try unit("c"), at: 2)
+        #expect(first.send([0]).sense == [6, 0x3f, 0x0e])
+        #expect(second.isGood(reportLUNs) && second.isGood([0]) && third.isGood([0]))
         #expect(first.target.detach(1) != nil && first.target.detach(1) == nil)
         #expect(first.send([0]).sense == [6, 0x3f, 0x0e] && first.isGood([0]))
     }
