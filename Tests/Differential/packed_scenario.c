@@ -133,6 +133,19 @@ static void draft_spoil_some(struct scenario *base, struct draft *draft)
 	}
 }
 
+/* Makes a descriptor available behind the others, in both guests. */
+static void scenario_put(struct packed_scenario *scenario,
+			 struct mock_desc desc)
+{
+	desc.flags |= 1 << (scenario->next.wrap ? VRING_PACKED_DESC_F_AVAIL
+						: VRING_PACKED_DESC_F_USED);
+	for (int g = 0; g < 2; g++)
+		mock_driver_describe_packed(&scenario->base.guests[g],
+					    scenario->next.at, &desc);
+	packed_place_advance(&scenario->next, 1, scenario->num);
+	scenario->free--;
+}
+
 static void draft_write(struct packed_scenario *scenario,
 			const struct draft *draft)
 {
@@ -142,38 +155,23 @@ static void draft_write(struct packed_scenario *scenario,
 		struct mock_desc desc = draft->desc[i];
 
 		desc.next = id;
-		desc.flags |=
-			1 << (scenario->next.wrap ? VRING_PACKED_DESC_F_AVAIL
-						  : VRING_PACKED_DESC_F_USED);
-		for (int g = 0; g < 2; g++)
-			mock_driver_describe_packed(&scenario->base.guests[g],
-						    scenario->next.at, &desc);
-		packed_place_advance(&scenario->next, 1, scenario->num);
+		scenario_put(scenario, desc);
 	}
 	for (__u32 i = 0; i < draft->table_count; i++)
 		for (int g = 0; g < 2; g++)
 			mock_driver_describe_packed_at(
 				&scenario->base.guests[g], draft->table_addr, i,
 				&draft->table[i]);
-	scenario->free -= draft->count;
 }
 
 /* A chain of all entries that does not end. */
 static void scenario_loop(struct packed_scenario *scenario)
 {
-	struct mock_desc desc = {.addr = MOCK_RAM, .len = 1};
+	const struct mock_desc desc = {
+		.addr = MOCK_RAM, .len = 1, .flags = VRING_DESC_F_NEXT};
 
-	for (__u16 i = 0; i < scenario->num; i++) {
-		desc.flags =
-			VRING_DESC_F_NEXT |
-			1 << (scenario->next.wrap ? VRING_PACKED_DESC_F_AVAIL
-						  : VRING_PACKED_DESC_F_USED);
-		for (int g = 0; g < 2; g++)
-			mock_driver_describe_packed(&scenario->base.guests[g],
-						    scenario->next.at, &desc);
-		packed_place_advance(&scenario->next, 1, scenario->num);
-	}
-	scenario->free = 0;
+	while (scenario->free)
+		scenario_put(scenario, desc);
 }
 
 void packed_scenario_offer(struct packed_scenario *scenario, __u32 most)
