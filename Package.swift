@@ -121,6 +121,7 @@ let package = Package(
                 "VhostSCSI",
                 "VhostUser", "Virtqueue", system,
             ],
+            exclude: ["DIFFERENCES.md"],
             swiftSettings: settings
         ),
         .target(

@@ -7,7 +7,7 @@ import VhostUser
 import Virtqueue
 
 /// Something that happened to the device, as `struct virtio_scsi_event` reports it.
-public struct DeviceEvent: Equatable, Sendable {
+struct DeviceEvent: Equatable, Sendable {
     /// `VIRTIO_SCSI_T_*`
     let kind: UInt32
     let reason: UInt32
@@ -38,7 +38,9 @@ public struct DeviceEvent: Equatable, Sendable {
     static let missed: UInt32 = 0x8000_0000
 
     func encoded(flags: UInt32) -> [UInt8] {
-        let address = [1, target, 0x40 | UInt8(lun >> 8), UInt8(lun & 0xff), 0, 0, 0, 0]
+        // Flat addressing only where it is needed, as with the kernel's target: Linux takes the bits for the number.
+        let high = lun < 256 ? 0 : 0x40 | UInt8(lun >> 8)
+        let address = [1, target, high, UInt8(lun & 0xff), 0, 0, 0, 0]
         return WireFields.bytes(kind | flags) + address + WireFields.bytes(reason)
     }
 }

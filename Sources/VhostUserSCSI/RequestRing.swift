@@ -169,12 +169,12 @@ import Virtqueue
 }
 
 /// What a request ring did since it was started.
-public struct RingCounters: Equatable, Sendable, Encodable {
-    public let commands: UInt64
-    public let handed: UInt64
-    public let sleeps: UInt64
-    public let kicks: UInt64
-    public let calls: UInt64
+struct RingCounters: Equatable, Sendable, CustomStringConvertible {
+    private let commands: UInt64
+    private let handed: UInt64
+    private let sleeps: UInt64
+    private let kicks: UInt64
+    private let calls: UInt64
 
     init(_ counters: tq_counters) {
         commands = counters.commands
@@ -182,5 +182,9 @@ public struct RingCounters: Equatable, Sendable, Encodable {
         sleeps = counters.sleeps
         kicks = counters.kicks
         calls = counters.calls
+    }
+
+    var description: String {
+        "\(commands) commands (\(handed) of them by the unit), \(kicks) kicks, \(calls) calls, \(sleeps) sleeps"
     }
 }

@@ -87,7 +87,7 @@ public final class SCSIHostDevice: VhostUserDevice {
     }
 
     /// What the request rings did, by their numbers.
-    public var counters: [Int: RingCounters] { requests.mapValues(\.counters) }
+    var counters: [Int: RingCounters] { requests.mapValues(\.counters) }
 
     /// Tells the driver of something, where it wants that.
     func report(_ occurrence: DeviceEvent) {

@@ -11,6 +11,7 @@ public final class TargetServer {
     public let units: UnitMap
     private let path: FilePath
     private let listener: UnixSocket
+    private let control: (path: FilePath, listener: UnixSocket)?
     private let spin: Duration
     private let note: @Sendable (String) -> Void
     private var session: (socket: UnixSocket, back: BackendSession, device: SCSIHostDevice)?
@@ -19,12 +20,14 @@ public final class TargetServer {
     /// Begins to listen.
     ///
     /// - Parameters:
+    ///   - control: where to take requests of `ControlRequest`, from this user alone; nil for nowhere.
     ///   - permissions: of the socket; who may not write to it cannot connect.
     ///   - spin: the longest that a request ring looks for work before it sleeps.
     ///   - note: told, on any thread, of connections and of what goes wrong with them.
     public init(
         _ units: UnitMap,
         at path: FilePath,
+        control: FilePath? = nil,
         permissions: FilePermissions,
         spin: Duration,
         note: @escaping @Sendable (String) -> Void
@@ -33,9 +36,24 @@ public final class TargetServer {
         self.path = path
         self.spin = spin
         self.note = note
+        listener = try Self.listen(at: path, permissions)
+        do throws(OperationError) {
+            self.control = try control.map { path throws(OperationError) in
+                (path, try Self.listen(at: path, .ownerReadWrite))
+            }
+        } catch {
+            unsafe unlink(path.string)
+            throw error
+        }
+    }
+
+    private static func listen(at path: FilePath, _ permissions: FilePermissions) throws(OperationError)
+        -> UnixSocket
+    {
         do throws(Errno) {
-            listener = try UnixSocket(listeningAt: path, permissions: permissions)
+            let listener = try UnixSocket(listeningAt: path, permissions: permissions)
             try SystemCalls.setNonBlocking(listener.descriptor)
+            return listener
         } catch {
             let inUse = error == .addressInUse
             throw OperationError(
@@ -50,6 +68,7 @@ public final class TargetServer {
     deinit {
         // Whoever starts next finds the name free; that it is gone already is as good.
         unsafe unlink(path.string)
+        if let control { unsafe unlink(control.path.string) }
     }
 
     /// Serves until `stop` becomes readable; what was taken is answered by then.
@@ -58,6 +77,7 @@ public final class TargetServer {
         while true {
             var waits = [entry(stop.rawValue), entry(session == nil ? listener.descriptor.rawValue : -1)]
             waits += [entry(session?.socket.descriptor.rawValue ?? -1), entry(session?.device.kick ?? -1)]
+            waits.append(entry(control?.listener.descriptor.rawValue ?? -1))
             do throws(Errno) {
                 try SystemCalls.poll(&waits, milliseconds: -1)
             } catch {
@@ -67,6 +87,7 @@ public final class TargetServer {
             if waits[1].revents != 0 { connect() }
             if waits[2].revents != 0 { handleMessages() }
             if waits[3].revents != 0 { session?.device.serveControl() }
+            if waits[4].revents != 0 { answerControl() }
         }
     }
 
@@ -101,7 +122,49 @@ public final class TargetServer {
         session?.back.close()
         session = nil
     }
+}
 
-    /// What the request rings of the present front-end did, by their numbers.
-    public var counters: [Int: RingCounters] { session?.device.counters ?? [:] }
+// Requests of whoever runs the server.
+extension TargetServer {
+    /// Takes one request; who asks has a second for it.
+    private func answerControl() {
+        do throws(Errno) {
+            guard let socket = try control?.listener.accept() else { return }
+            let line = try ControlRequest.readLine(socket, seconds: 1)
+            let answer: String
+            do throws(OperationError) {
+                answer = "ok " + (try carryOut(try ControlRequest(line)))
+            } catch {
+                answer = "no \(error.cause)"
+            }
+            try socket.send(Array((answer + "\n").utf8))
+        } catch {
+            note("a control request failed: \(error.description)")
+        }
+    }
+
+    private func carryOut(_ request: ControlRequest) throws(OperationError) -> String {
+        switch request {
+        case .add(let specification):
+            let (target, lun) = (specification.target, specification.lun)
+            guard units[target]?[lun] == nil else {
+                throw OperationError("add", "\(target):\(lun)", cause: "\(target):\(lun) is there already")
+            }
+            let (unit, store) = try specification.open()
+            units.attach(unit, store: store, target: target, lun: lun)
+            session?.device.report(.added(target: target, lun: lun))
+            return "added \(specification)"
+        case .remove(let target, let lun):
+            guard units.detach(target: target, lun: lun) != nil else {
+                throw OperationError("remove", "\(target):\(lun)", cause: "there is no \(target):\(lun)")
+            }
+            session?.device.report(.removed(target: target, lun: lun))
+            return "removed \(target):\(lun)"
+        case .counters:
+            let rings = (session?.device.counters ?? [:]).sorted { $0.key < $1.key }
+            return rings.isEmpty
+                ? "no request ring runs"
+                : rings.map { "request-\($0.key - 2): \($0.value)" }.joined(separator: "; ")
+        }
+    }
 }

@@ -15,6 +15,8 @@ public struct UnitSpecification: Equatable, Sendable {
         case null(ByteSize)
     }
 
+    /// The specification as it was given.
+    let text: String
     public let target: UInt8
     public let lun: UInt16
     public let backing: Backing
@@ -28,6 +30,7 @@ public struct UnitSpecification: Equatable, Sendable {
         guard parts.count == 2 else {
             throw Self.refusal(text, "it is not LUN=KIND:WHAT", "as in 0=file:disk.img or 1:2=ramdisk:1G")
         }
+        self.text = text
         (target, lun) = try Self.address(String(parts[0]), text)
         // The first pair of the list is the store: its kind is the key.
         let list = try Self.list(String(parts[1]), text)
@@ -75,7 +78,8 @@ extension UnitSpecification: CustomStringConvertible {
         }
     }
 
-    private static func address(_ address: String, _ text: String) throws(OperationError) -> (UInt8, UInt16) {
+    /// `[TARGET:]LUN`
+    static func address(_ address: String, _ text: String) throws(OperationError) -> (UInt8, UInt16) {
         let fields = address.split(separator: ":", omittingEmptySubsequences: false)
         let target = fields.count == 2 ? Decimal.value(of: String(fields[0])) : 0
         guard (1...2).contains(fields.count), let target, let target = UInt8(exactly: target),

@@ -10,6 +10,15 @@ struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Be the SCSI target of a QEMU guest, over a vhost-user socket.",
+        subcommands: [ServeRunCommand.self, ServeControlCommand.self],
+        defaultSubcommand: ServeRunCommand.self
+    )
+}
+
+struct ServeRunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Serve logical units until a signal; what plain `ringside serve` does.",
         discussion: """
             Needs neither root nor a kernel module. It serves until SIGINT or SIGTERM, then answers what it has
             taken and ends. One front-end at a time; a next one may come when the first is gone.
@@ -39,6 +48,9 @@ struct ServeCommand: ParsableCommand {
         transform: { try UnitSpecification($0) }
     )
     var lun: [UnitSpecification] = []
+
+    @Option(help: "Where to take requests of `ringside serve ctl`, from this user alone.", completion: .file())
+    var control: String?
 
     @Option(
         help: "The socket's permissions, in octal: who may not write cannot connect.",
@@ -88,6 +100,7 @@ struct ServeCommand: ParsableCommand {
         let server = try TargetServer(
             units,
             at: FilePath(socket),
+            control: control.map { FilePath($0) },
             permissions: mode,
             spin: .microseconds(spin)
         ) { Terminal.writeError("ringside: serve \($0)") }

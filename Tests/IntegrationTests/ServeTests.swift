@@ -55,36 +55,53 @@ import Testing
         """
 
     @Test func aGuestMountsADiskAndItsContentIsInTheFile() async throws {
+        try await withServer(["3=ramdisk:96M"]) { server in
+            let outcome = try await server.boot(["mkfs.ext4", "sg_reset", "iscsi-test-cu"], Self.script)
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.output.contains("sdb"))
+            try checkConformance(outcome.output)
+            try await server.stop()
+            try await checkFile(server.disk, outcome.output)
+        }
+    }
+
+    /// What the guest does while the host plugs and unplugs a unit; it tells the host through the disk how far it is.
+    private static let plugScript = """
+        set -e
+        for module in virtio_pci virtio_scsi sd_mod; do modprobe $module; done
+        for tries in $(seq 50); do [ -b /dev/sda ] && break; sleep 0.1; done
+        tell() { echo "$1" | dd of=/dev/sda conv=fsync 2>/dev/null; }
+        tell waiting
+        unit=/sys/class/scsi_device/0:0:0:7
+        for tries in $(seq 300); do [ -e $unit/device/block ] && break; sleep 0.1; done
+        cat /sys/block/$(ls $unit/device/block)/size
+        tell present
+        for tries in $(seq 300); do [ -e $unit ] || break; sleep 0.1; done
+        [ ! -e $unit ]
+        echo gone
+        """
+
+    @Test func unitsComeAndGoWhileTheGuestRuns() async throws {
+        try await withServer([]) { server in
+            async let outcome = server.boot([], Self.plugScript)
+            try await server.waitForDisk(toSay: "waiting")
+            let added = try await server.control("add", "7=ramdisk:2M")
+            #expect(added == Outcome(status: 0, output: "added 0:7=ramdisk:2M\n", error: ""))
+            let again = try await server.control("add", "7=ramdisk:2M")
+            #expect(again.status == 1 && again.error.contains("0:7 is there already"))
+            try await server.waitForDisk(toSay: "present")
+            #expect(try await server.control("remove", "7").output == "removed 0:7\n")
+            #expect(try await outcome.output == "4096\ngone\n")
+            try await server.stop()
+        }
+    }
+
+    private func withServer(_ units: [String], _ body: (ServeProcess) async throws -> Void) async throws {
         let directory = try FilePath.makeTemporaryDirectory(prefix: "serve")
         defer { #expect(throws: Never.self) { try directory.removeTree() } }
         let emulator = directory.appending("qemu")
         try emulator.write(Self.emulator.utf8, permissions: [.ownerReadWriteExecute])
-        let disk = directory.appending("disk.img")
-        _ = try await Host.shell("truncate -s 96M \(disk)")
-        let server = try ChildProcess.spawn(
-            arguments: [
-                Host.ringside.string, "serve", "--socket", directory.appending("socket").string,
-                "--lun", "0=file:\(disk)", "--lun", "3=ramdisk:96M",
-            ],
-            environment: []
-        )
-        let outcome = try await Host.run(
-            [
-                "vm", "run", "--timeout", "300", "--qemu", emulator.string, "--memory-file",
-                directory.appending("memory").string,
-            ] + ["virtio_pci", "virtio_scsi", "sd_mod", "sg", "ext4"].flatMap { ["--module", $0] }
-                + ["mkfs.ext4", "sg_reset", "iscsi-test-cu"].flatMap { name in
-                    ["--include", FilePath.locate(program: name)?.string ?? name]
-                } + ["--", "sh", "-c", Self.script]
-        )
-        #expect(outcome.status == 0, "\(outcome)")
-        #expect(outcome.output.contains("sdb"))
-        try checkConformance(outcome.output)
-        // It ends at SIGTERM, cleanly, and takes its socket along.
-        #expect(kill(server.processID, SIGTERM) == 0)
-        #expect(try await ended(server) == 0)
-        #expect(!directory.appending("socket").exists)
-        try await checkFile(disk, outcome.output)
+        try await body(try await ServeProcess(directory, units))
     }
 
     /// The file system's own tools find the same content in the file that the guest found on its disk.
@@ -107,15 +124,72 @@ import Testing
         #expect(numbers[2] - skipped >= 100, "\(totals) skipped \(skipped)")
         #expect(numbers[3] <= 10, "\(totals)")
     }
+}
 
-    /// Waits for a process to end; gives what `waitpid` says of it, 0 for a clean exit.
-    private func ended(_ process: ChildProcess) async throws -> Int32 {
+/// A server of its own process, with a file of 96 MiB as LUN 0.
+private struct ServeProcess {
+    let disk: FilePath
+    private let directory: FilePath
+    private let process: ChildProcess
+
+    init(_ directory: FilePath, _ units: [String]) async throws {
+        self.directory = directory
+        disk = directory.appending("disk.img")
+        _ = try await Host.shell("truncate -s 96M \(disk)")
+        process = try ChildProcess.spawn(
+            arguments: [
+                Host.ringside.string, "serve", "--socket", directory.appending("socket").string, "--control",
+                directory.appending("control").string, "--lun", "0=file:\(disk)",
+            ] + units.flatMap { ["--lun", $0] },
+            environment: []
+        )
+    }
+
+    /// Boots a guest on it that runs a script.
+    func boot(_ programs: [String], _ script: String) async throws -> Outcome {
+        let memory = directory.appending("memory").string
+        let machine = [
+            "--timeout", "300", "--qemu", directory.appending("qemu").string, "--memory-file", memory,
+        ]
+        let modules = ["virtio_pci", "virtio_scsi", "sd_mod", "sg", "ext4"].flatMap { ["--module", $0] }
+        let tools = programs.flatMap { ["--include", FilePath.locate(program: $0)?.string ?? $0] }
+        return try await Host.run(["vm", "run"] + machine + modules + tools + ["--", "sh", "-c", script])
+    }
+
+    func control(_ words: String...) async throws -> Outcome {
+        let control = ["--control", directory.appending("control").string]
+        return try await Host.run(["serve", "ctl"] + words.prefix(1) + control + words.dropFirst())
+    }
+
+    /// Waits until the file begins with a word that the guest has written.
+    func waitForDisk(toSay word: String) async throws {
+        for _ in 0..<600 {
+            if try disk.firstBytes(word.utf8.count).elementsEqual(word.utf8) { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw OperationError("wait for", "\"\(word)\" on the disk", errno: .timedOut)
+    }
+
+    /// Ends it by SIGTERM, which must be clean and take the sockets along.
+    func stop() async throws {
+        #expect(kill(process.processID, SIGTERM) == 0)
         for _ in 0..<100 {
             var status: CInt = 0
             // `status` outlives the call.
-            if unsafe waitpid(process.processID, &status, WNOHANG) == process.processID { return status }
+            if unsafe waitpid(process.processID, &status, WNOHANG) == process.processID {
+                #expect(status == 0)
+                #expect(!directory.appending("socket").exists && !directory.appending("control").exists)
+                return
+            }
             try await Task.sleep(for: .milliseconds(100))
         }
         throw OperationError("wait for", "the server", errno: .timedOut)
+    }
+}
+
+extension FilePath {
+    fileprivate func firstBytes(_ count: Int) throws -> [UInt8] {
+        let file = try FileDescriptor.open(self, .readOnly, options: .closeOnExec)
+        return try file.closeAfter { try file.readBytes(upTo: count) }
     }
 }

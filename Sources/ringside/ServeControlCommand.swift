@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import ArgumentParser
+import LinuxSystem
+import SystemPackage
+import VhostUserSCSI
+
+struct ServeControlCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ctl",
+        abstract: "Plug and unplug logical units of a server that runs, and see what it did.",
+        discussion: """
+            The guest is told over its event ring, and its driver adds or removes the disk.
+            A relative path of a file is the server's.
+
+            EXAMPLES
+              ringside serve ctl --control /run/ringside/disk.ctl add 2=ramdisk:1G
+              ringside serve ctl --control /run/ringside/disk.ctl remove 2
+              ringside serve ctl --control /run/ringside/disk.ctl counters
+            """,
+        subcommands: [Add.self, Remove.self, Counters.self]
+    )
+
+    struct Socket: ParsableArguments {
+        @Option(help: "The server's control socket.", completion: .file())
+        var control: String
+
+        @OptionGroup var output: OutputOptions
+
+        func send(_ request: ControlRequest) throws {
+            let answer = Answer(answer: try request.send(to: FilePath(control)))
+            try output.print(answer) { $0.answer }
+        }
+    }
+
+    private struct Answer: Encodable {
+        let answer: String
+    }
+
+    struct Add: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Add a logical unit.")
+
+        @OptionGroup var socket: Socket
+
+        @Argument(
+            help: ArgumentHelp(
+                "The unit, as --lun of `ringside serve` takes it.",
+                valueName: "[target:]lun=store"
+            ),
+            transform: { try UnitSpecification($0) }
+        )
+        var unit: UnitSpecification
+
+        func run() throws { try socket.send(.add(unit)) }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Remove a logical unit.")
+
+        @OptionGroup var socket: Socket
+
+        @Option(help: "The unit's target.")
+        var target: UInt8 = 0
+
+        @Argument(help: "The unit's number.")
+        var lun: UInt16
+
+        func run() throws { try socket.send(.remove(target: target, lun: lun)) }
+    }
+
+    struct Counters: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print what the request rings did.")
+
+        @OptionGroup var socket: Socket
+
+        func run() throws { try socket.send(.counters) }
+    }
+}
