@@ -49,7 +49,10 @@ struct ServeRunCommand: ParsableCommand {
     )
     var lun: [UnitSpecification] = []
 
-    @Option(help: "Where to take requests of `ringside serve ctl`, from this user alone.", completion: .file())
+    @Option(
+        help: "Where to take requests of `ringside serve ctl`, from this user alone.",
+        completion: .file()
+    )
     var control: String?
 
     @Option(
