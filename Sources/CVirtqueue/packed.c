@@ -149,6 +149,7 @@ static __always_inline int packed_take_batch(struct vq_device *dev,
 
 		if ((tail & PACKED_LAP) != lap)
 			break;
+		packed_prefetch(dev->ring, at);
 		chain->segments = segments;
 		error = packed_take(dev, &ring, at, tail, end, chain);
 		if (unlikely(error))

@@ -83,6 +83,19 @@ static __always_inline bool packed_is_used(__u32 tail, bool wrap)
 	return (tail & PACKED_LAP) == packed_lap_used(wrap);
 }
 
+/*
+ * Asks for a line that a batch soon comes to: the other side wrote all of the
+ * batch before it showed any of it. Beyond the ring's end it does no harm.
+ */
+static __always_inline void packed_prefetch(const void *ring, __u32 at)
+{
+	const unsigned long ahead = 12;
+
+	prefetch((const void *)((unsigned long)ring +
+				(at + ahead) *
+					sizeof(struct vring_packed_desc)));
+}
+
 /* Goes on by @count entries, at most a lap. */
 static __always_inline void packed_advance(__u16 *at, _Bool *wrap, __u32 count,
 					   __u32 num)

@@ -179,6 +179,7 @@ static __always_inline int packed_reap_any(struct vq_driver *drv,
 
 		if ((tail & PACKED_LAP) != lap)
 			break;
+		packed_prefetch(drv->desc, at);
 		error = packed_entry(drv, at, tail & 0xffff, &len);
 		if (unlikely(error))
 			break;

@@ -28,6 +28,7 @@
 #define cpu_to_le32(x)		 ((__u32)(x))
 #define cpu_to_le64(x)		 ((__u64)(x))
 #define barrier()		 ((void)0)
+#define prefetch(p)		 ((void)(p))
 #define likely(x)		 (x)
 #define unlikely(x)		 (x)
 #define min_t(type, a, b)	 ((type)(a) < (type)(b) ? (type)(a) : (type)(b))

@@ -15,6 +15,7 @@
  *	le16_to_cpu() ... cpu_to_le64()	virtio 1.0 byte order
  *	put_unaligned_be16/32/64()	SCSI byte order
  *	barrier()			the compiler alone
+ *	prefetch()			a hint; any address will do
  *	vq_or64()			sets bits of a word, atomically
  *	likely(), unlikely(), __always_inline, noinline, __force
  *	min_t(), memcpy(), memset(), bool
@@ -81,6 +82,7 @@ static inline void put_unaligned_be64(__u64 value, void *at)
 }
 
 #define barrier()	  __asm__ volatile("" ::: "memory")
+#define prefetch(p)	  __builtin_prefetch(p)
 #define likely(x)	  __builtin_expect(!!(x), 1)
 #define unlikely(x)	  __builtin_expect(!!(x), 0)
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
