@@ -12,14 +12,17 @@ function cell(shape, side) {
 }
 
 # bar SHAPE A OTHER B LEAST: the time of A must be so many times that of B; negative: at most so many times.
-function bar(shape, a, other, b, limit) {
+function bar(shape, a, other, b, limit, where) {
 	if (!((shape, a) in best) || !((other, b) in best)) return
-	verdict(shape ": " a " ÷ " (shape == other ? "" : other ": ") b, best[shape, a] / best[other, b], limit)
+	where = shape == other ? "" : other ": "
+	verdict(shape ": " a " ÷ " where b, best[shape, a] / best[other, b], limit)
 }
 
-function verdict(what, ratio, limit) {
+function verdict(what, ratio, limit, met, sign) {
+	sign = limit > 0 ? "≥" : "≤"
 	met = limit > 0 ? ratio >= limit : ratio <= -limit
-	printf "| %s | %.2f | %s%.2f | %s |\n", what, ratio, limit > 0 ? "≥ " : "≤ ", limit > 0 ? limit : -limit, met ? "yes" : "NO"
+	if (limit < 0) limit = -limit
+	printf "| %s | %.2f | %s %.2f | %s |\n", what, ratio, sign, limit, (met ? "yes" : "**no**")
 }
 
 # lines SHAPE SIDE LIMIT: a latency in round trips of the line that was measured with it.

@@ -63,13 +63,22 @@ struct run {
 	const struct arena_pair *pair;
 };
 
+/* Reads of a line without a pause keep it from who wants to write to it. */
+static void idle(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("pause");
+#endif
+}
+
 static void *device_thread(void *of)
 {
 	const struct run *run = of;
 
 	pin(cpus[1]);
 	while (!virt_load_acquire(&stop))
-		run->pair->device->serve(run->row->batch);
+		if (!run->pair->device->serve(run->row->batch))
+			idle();
 	return NULL;
 }
 
@@ -80,6 +89,8 @@ static void driver_slice(const struct run *run, __u64 *added, __u64 *back)
 	__u64 goal = *back + CHAINS;
 
 	while (*back < goal) {
+		__u32 reaped;
+
 		if (*added - *back + row->batch <= row->depth) {
 			run->pair->driver->add(
 				(const struct iovec(*)[PEER_PIECES]) &
@@ -87,7 +98,10 @@ static void driver_slice(const struct run *run, __u64 *added, __u64 *back)
 				row->batch, row->pieces);
 			*added += row->batch;
 		}
-		*back += run->pair->driver->reap();
+		reaped = run->pair->driver->reap();
+		*back += reaped;
+		if (!reaped)
+			idle();
 	}
 }
 
