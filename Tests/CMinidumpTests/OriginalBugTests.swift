@@ -131,7 +131,15 @@ import Testing
     }
 
     @Test func probeDeferWasTurnedIntoInvalid() {
-        // The original: any failure to find the descriptor became -EINVAL, and absence was remembered.
+        var original = OriginalDriver()
+        original.itemStatus = -517
+        #expect(original.register() == -EINVAL)
+        original.nodeIsThere = false
+        #expect(original.ready() == -ENODEV)
+        original.nodeIsThere = true
+        original.itemStatus = 0
+        #expect(original.ready() == -ENODEV)
+
         var firmware = Firmware()
         firmware.status = -517
         #expect(firmware.open().status == -517)
@@ -142,6 +150,10 @@ import Testing
     }
 
     @Test func subsystemIndexWasUnchecked() {
+        let original = OriginalDriver()
+        #expect(original.descriptor(10, itemSize: 336, revision: 1, enabled: MD_ENABLED) == 0)
+        #expect(original.descriptor(0, itemSize: 16 + 32, revision: 1, enabled: MD_ENABLED) == -EINVAL)
+
         for count in [0, 1, 10, 30] {
             let firmware = Firmware(subsystems: count)
             #expect(firmware.open().subsystems == count)
@@ -152,6 +164,9 @@ import Testing
     }
 
     @Test func revisionAndEnabledWereIgnored() {
+        let original = OriginalDriver()
+        #expect(original.descriptor(0, itemSize: 336, revision: 2, enabled: MD_DISABLED) == 0)
+
         var firmware = Firmware()
         firmware.words[0] = 0
         #expect(firmware.open().status == -EINVAL)
@@ -167,6 +182,12 @@ import Testing
     }
 
     @Test func failedAllocationLeftHalfInitialisedState() {
+        var original = OriginalDriver()
+        original.headerAllocates = false
+        #expect(original.register() == -ENOMEM)
+        #expect(original.entryIsEnabled && original.tableIsFreed)
+        #expect(original.register() == 0)
+
         // Setting up needs all memory at once and shows nothing: without it nothing has changed.
         let machine = WatchedMachine(capacity: 4)
         machine.withdraw()

@@ -34,6 +34,12 @@ struct MinidumpModuleTests {
             #expect(pieces.map { $0[2] } == pieces.map { $0[2] }.sorted(by: >))
             #expect(pieces.allSatisfy { $0[3] == "4096" })
 
+            // The linear map's offset, which virt_to_phys() subtracts from any address, is right for kmalloc alone.
+            #expect(try self.mappingOffset("KKMALLOC1", regions) == self.mappingOffset("KKMALLOC2", regions))
+            for name in ["KVMALLOC_A", "KVMAP", "KMODULE"] {
+                #expect(try self.mappingOffset(name, regions) != self.mappingOffset("KKMALLOC1", regions))
+            }
+
             let table = try await host.sharedMemory(at: MinidumpModules.tableAddress + 16, words: 8)
             #expect(table.count == 8 && table[1] == Self.enabled && table[4] == UInt32(regions.count))
 
@@ -120,6 +126,15 @@ struct MinidumpModuleTests {
         )
         #expect(outcome.status == 1)
         #expect(outcome.error.contains("minidump_client: as requested"))
+    }
+
+    /// Virtual less physical address of a region.
+    private func mappingOffset(_ name: String, _ regions: [[String]]) throws -> UInt64 {
+        let region = try #require(regions.first { $0[0] == name })
+        let (virt, phys) = (
+            UInt64(region[1].dropFirst(2), radix: 16), UInt64(region[2].dropFirst(2), radix: 16)
+        )
+        return try #require(virt) - #require(phys)
     }
 
     /// Takes the driver off its device, changes what shared memory is like, and lets the driver try again.
