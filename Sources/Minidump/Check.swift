@@ -25,12 +25,10 @@ extension Dump {
     }
 
     private func missing() -> [Finding] {
-        regions.compactMap { region in
+        let known = Set(findings.filter { ["missing", "short"].contains($0.code) }.map(\.object))
+        return regions.compactMap { region in
             let missing = region.missingBytes
-            let isKnown = findings.contains {
-                $0.object == region.name && ["missing", "short"].contains($0.code)
-            }
-            guard missing > 0, !isKnown else { return nil }
+            guard missing > 0, !known.contains(region.name) else { return nil }
             return .error("missing", region.name, "\(missing) of \(region.size) bytes are not in the input")
         }
     }

@@ -102,12 +102,15 @@ struct RegionBuilder {
 
     mutating func add(_ part: HeaderIndex.Part, runs: [Run]) {
         let piece = PieceName(part.name)
-        if let last = regions.last, piece.offset > 0, last.name == piece.region, last.size == piece.offset {
+        let (end, wraps) = piece.offset.addingReportingOverflow(part.segment.memorySize)
+        if let last = regions.last, piece.offset > 0, last.name == piece.region, last.size == piece.offset,
+            !wraps
+        {
             let index = regions.count - 1
             regions[index].runs += runs.map {
                 Run(offset: $0.offset + piece.offset, length: $0.length, source: $0.source)
             }
-            regions[index].size &+= part.segment.memorySize
+            regions[index].size = end
             return
         }
         regions.append(

@@ -115,24 +115,22 @@ extension GlobalTable {
         }
     }
 
-    /// Reads the region tables that the subsystems lead to.
+    /// Reads the region tables that the subsystems lead to; the limit is for all of them together.
     ///
     /// - Returns: what could not be read.
     mutating func readRegions(from memory: PhysicalMemory) throws(OperationError) -> [Finding] {
         var findings: [Finding] = []
+        var rest = Self.regionLimit
         for index in subsystems.indices where subsystems[index].regionCount > 0 {
             let subsystem = subsystems[index]
             let claimed = Int(subsystem.regionCount)
-            if claimed > Self.regionLimit {
+            if claimed > rest {
                 findings.append(
-                    .error(
-                        "region-count",
-                        subsystem.name,
-                        "claims \(claimed) regions; at most \(Self.regionLimit) are read"
-                    )
+                    .error("region-count", subsystem.name, "claims \(claimed) regions; \(rest) are read")
                 )
             }
-            let count = min(claimed, Self.regionLimit)
+            let count = min(claimed, rest)
+            rest -= count
             let runs = memory.runs(
                 address: subsystem.regionsAddress,
                 size: UInt64(count) * UInt64(MD_REGION_BYTES)

@@ -13,8 +13,6 @@ struct HeaderIndex {
 
     /// One for each segment that holds memory or notes, in the header's order.
     private(set) var parts: [Part] = []
-    /// Sections that no segment covers.
-    private(set) var strays: [ELFSection] = []
     private var virtualByName: [String: UInt64] = [:]
     private var virtualByRange: [Range: UInt64] = [:]
 
@@ -24,31 +22,17 @@ struct HeaderIndex {
     }
 
     init(_ elf: ELFFile) {
-        var sections: [Range: [Int]] = [:]
-        var isTaken = [Bool](repeating: false, count: elf.sections.count)
-        for (index, section) in elf.sections.enumerated() where section.holdsContent {
-            sections[Range(address: section.offset, size: section.size), default: []].append(index)
-            if virtualByName[section.name] == nil, section.address != 0 {
-                virtualByName[section.name] = section.address
-            }
+        var sections = UntakenSections(elf.sections)
+        for section in elf.sections where section.holdsContent && section.address != 0 {
+            if virtualByName[section.name] == nil { virtualByName[section.name] = section.address }
         }
         for (number, segment) in elf.segments.enumerated() where segment.holdsContent {
-            let size = segment.fileSize == 0 ? segment.memorySize : segment.fileSize
-            let key = Range(address: segment.offset, size: size)
-            // Of several sections with one place, the one with the segment's address, then the first not named yet.
-            let candidates = sections[key, default: []].filter { !isTaken[$0] }
-            let match =
-                candidates.first { elf.sections[$0].address == segment.virtualAddress } ?? candidates.first
-            if let match { isTaken[match] = true }
-            let name = match.map { elf.sections[$0].name } ?? ""
+            let name = sections.take(for: segment).map { elf.sections[$0].name } ?? ""
             parts.append(
                 Part(name: name.isEmpty ? "load\(number)" : name, segment: segment, isNamed: !name.isEmpty)
             )
             let range = Range(address: segment.physicalAddress, size: segment.memorySize)
             if virtualByRange[range] == nil { virtualByRange[range] = segment.virtualAddress }
-        }
-        strays = elf.sections.indices.filter { elf.sections[$0].holdsContent && !isTaken[$0] }.map {
-            elf.sections[$0]
         }
     }
 
@@ -56,6 +40,41 @@ struct HeaderIndex {
     func virtualAddress(of region: DumpRegion) -> UInt64? {
         if let address = virtualByName[region.name] { return address }
         return virtualByRange[Range(address: region.physicalAddress ?? 0, size: region.size)]
+    }
+}
+
+/// Sections by their places in the file, until a segment takes them. However many share a place, each is looked at
+/// only once or twice.
+private struct UntakenSections {
+    private var isTaken: [Bool]
+    private var atPlace: [Place: [Int]] = [:]
+    private var atAddress: [Place: [Int]] = [:]
+
+    private struct Place: Hashable {
+        var offset, size, address: UInt64
+    }
+
+    init(_ sections: [ELFSection]) {
+        isTaken = [Bool](repeating: false, count: sections.count)
+        // The first of a place is to be taken first, and so comes last.
+        for (index, section) in sections.enumerated().reversed() where section.holdsContent {
+            let (offset, size) = (section.offset, section.size)
+            atPlace[Place(offset: offset, size: size, address: 0), default: []].append(index)
+            atAddress[Place(offset: offset, size: size, address: section.address), default: []].append(index)
+        }
+    }
+
+    /// Of several sections with a segment's place, the one with its address, then the first.
+    mutating func take(for segment: ELFSegment) -> Int? {
+        let size = segment.fileSize == 0 ? segment.memorySize : segment.fileSize
+        let place = Place(offset: segment.offset, size: size, address: 0)
+        let address = Place(offset: segment.offset, size: size, address: segment.virtualAddress)
+        while let index = atAddress[address]?.popLast() ?? atPlace[place]?.popLast() {
+            if isTaken[index] { continue }
+            isTaken[index] = true
+            return index
+        }
+        return nil
     }
 }
 

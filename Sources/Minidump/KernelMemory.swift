@@ -72,7 +72,7 @@ struct KernelMemory {
         var table = root
         for level in stride(from: info.number("pgtable_l5_enabled") == 1 ? 4 : 3, through: 0, by: -1) {
             let index = address >> UInt64(12 + 9 * level) & 511
-            guard let bytes = try dump.memory?.read(at: table + 8 * index, count: 8),
+            guard let bytes = try dump.memory?.read(at: table &+ 8 * index, count: 8),
                 let entry = bytes.raw.load(UInt64.self, at: 0), entry & 1 != 0
             else { return nil }
             let span = UInt64(1) << UInt64(12 + 9 * level)

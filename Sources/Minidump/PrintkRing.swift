@@ -47,9 +47,12 @@ private struct PrintkRing {
     let memory: KernelMemory
     let name: String
 
-    /// Rings of more records or of more text than this are not believed: the kernel's own limit is 2 GiB of text.
-    private static let countLimit: UInt32 = 24
-    private static let textLimit: UInt32 = 28
+    /// Rings of more records or of more text than 2 to the power of this are not believed. Kernels are configured
+    /// with at most 32 MiB of text, and have a record for every 32 bytes.
+    private static let countLimit: UInt32 = 20
+    private static let textLimit: UInt32 = 25
+    /// Nor are entries of more bytes than this; the kernel's have less than 100.
+    private static let entryLimit = 256
 
     func records() throws(OperationError) -> (records: [LogRecord], missing: Int) {
         guard let variable = info.symbol("prb"), let pointer = try word(at: variable),
@@ -73,8 +76,8 @@ private struct PrintkRing {
         else { throw missing("a plausible ring header") }
         let count = UInt64(1) << UInt64(countBits)
         let tables = Tables(
-            descs: try memory.read(at: descs, count: Int(count) * (try size("prb_desc"))),
-            infos: try memory.read(at: infos, count: Int(count) * (try size("printk_info"))),
+            descs: try memory.read(at: descs, count: Int(count) * (try entrySize("prb_desc"))),
+            infos: try memory.read(at: infos, count: Int(count) * (try entrySize("printk_info"))),
             text: try memory.read(at: data, count: 1 << Int(textBits)),
             layout: try Layout(self),
             textBits: UInt64(textBits)
@@ -97,6 +100,12 @@ private struct PrintkRing {
         guard let value = info.size(key), (1..<4096).contains(value) else {
             throw missing("SIZE(\(key)) in VMCOREINFO")
         }
+        return value
+    }
+
+    private func entrySize(_ key: String) throws(OperationError) -> Int {
+        let value = try size(key)
+        guard value <= Self.entryLimit else { throw missing("a plausible SIZE(\(key)) in VMCOREINFO") }
         return value
     }
 

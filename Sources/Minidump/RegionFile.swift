@@ -31,13 +31,16 @@ enum RegionFile {
     /// Safe names for regions in their order, each of them once.
     static func uniqueNames(for regions: [String]) -> [String] {
         var taken: Set<String> = Set(Dump.headerNames.map { $0.lowercased() })
+        // The number that the last region of a name got, so that the search does not start over for each.
+        var numbers: [String: Int] = [:]
         return regions.map { region in
             let base = safe(region)
-            var (name, number) = (base, 2)
+            var (name, number) = (base, numbers[base.lowercased(), default: 1])
             while !taken.insert(name.lowercased()).inserted {
-                name = "\(base)-\(number)"
                 number += 1
+                name = "\(base)-\(number)"
             }
+            numbers[base.lowercased()] = number
             return name
         }
     }

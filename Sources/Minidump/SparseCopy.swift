@@ -32,7 +32,11 @@ struct SparseCopy: ~Copyable {
     func copy(_ runs: [Run], to place: UInt64, _ checksum: inout Checksum) throws(OperationError) {
         for run in runs {
             if let source = run.source {
-                try copy(source, length: run.length, to: place + run.offset, &checksum)
+                let (start, wraps) = place.addingReportingOverflow(run.offset)
+                guard !wraps, start <= UInt64(Int64.max) - run.length else {
+                    throw OperationError("write", outputName, errno: .fileTooLarge)
+                }
+                try copy(source, length: run.length, to: start, &checksum)
             } else {
                 checksum.addZeros(run.length)
             }
