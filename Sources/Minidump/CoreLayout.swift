@@ -92,68 +92,53 @@ struct CoreLayout {
     private func encodedHead() -> [UInt8] {
         let table = stringTable
         let noteOffset = (stringsOffset + table.bytes.count + 3) / 4 * 4
-        var bytes = elfHeader()
+        let tables =
+            elfHeader() + segments(noteOffset: noteOffset) + sections(table, noteOffset: noteOffset)
+            + table.bytes
+        return tables + [UInt8](repeating: 0, count: noteOffset - tables.count) + note
+    }
+
+    private func segments(noteOffset: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
         if !note.isEmpty {
-            bytes += segment(
-                MD_ELF_PT_NOTE,
-                MD_ELF_PF_R,
-                UInt64(noteOffset),
-                0,
-                0,
-                UInt64(note.count),
-                UInt64(note.count),
-                4
-            )
+            let size = UInt64(note.count)
+            bytes += segment(MD_ELF_PT_NOTE, MD_ELF_PF_R, UInt64(noteOffset), 0, 0, size, size, 4)
         }
         for piece in pieces where piece.hasAddress {
-            let captured = piece.run.source == nil ? 0 : piece.run.length
             bytes += segment(
                 MD_ELF_PT_LOAD,
                 MD_ELF_PF_RW,
                 piece.fileOffset,
                 piece.virtualAddress,
                 piece.physicalAddress,
-                captured,
+                piece.run.source == nil ? 0 : piece.run.length,
                 piece.run.length,
                 alignment(piece)
             )
         }
-        bytes += [UInt8](repeating: 0, count: MemoryLayout<md_elf64_shdr>.size)
-        bytes += section(
-            table.offset(0),
-            MD_ELF_SHT_STRTAB,
-            0,
-            0,
-            UInt64(stringsOffset),
-            UInt64(table.bytes.count),
-            1
-        )
+        return bytes
+    }
+
+    private func sections(_ table: StringTable, noteOffset: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: MemoryLayout<md_elf64_shdr>.size)
+        let strings = UInt64(stringsOffset)
+        bytes += section(table.offset(0), MD_ELF_SHT_STRTAB, 0, 0, strings, UInt64(table.bytes.count), 1)
         if !note.isEmpty {
-            bytes += section(
-                table.offset(1),
-                MD_ELF_SHT_NOTE,
-                0,
-                0,
-                UInt64(noteOffset),
-                UInt64(note.count),
-                4
-            )
+            let size = UInt64(note.count)
+            bytes += section(table.offset(1), MD_ELF_SHT_NOTE, 0, 0, UInt64(noteOffset), size, 4)
         }
         for (index, piece) in pieces.enumerated() {
-            let flags = piece.hasAddress ? MD_ELF_SHF_ALLOC | MD_ELF_SHF_WRITE : 0
-            let type = piece.run.source == nil ? Self.noBits : MD_ELF_SHT_PROGBITS
             bytes += section(
                 table.offset(index + (note.isEmpty ? 1 : 2)),
-                type,
-                UInt64(flags),
+                piece.run.source == nil ? Self.noBits : MD_ELF_SHT_PROGBITS,
+                piece.hasAddress ? UInt64(MD_ELF_SHF_ALLOC | MD_ELF_SHF_WRITE) : 0,
                 piece.virtualAddress,
                 piece.fileOffset,
                 piece.run.length,
                 1
             )
         }
-        bytes += table.bytes
-        return bytes + [UInt8](repeating: 0, count: noteOffset - bytes.count) + note
+        return bytes
     }
 
     private static let noBits: UInt32 = 8
