@@ -27,6 +27,10 @@ import Testing
     }
 
     @Test func showingAndWithdrawingAreAtomic() {
+        // The original said "enabled" before it said how many regions there were, and then made the header.
+        #expect(!WatchedMachine(.original).lastChangeWasAtomic)
+        #expect(WatchedMachine().lastChangeWasAtomic)
+
         let machine = WatchedMachine(capacity: 4)
         machine.register("KONE")
         let shown = machine.digest

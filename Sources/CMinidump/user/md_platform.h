@@ -4,17 +4,16 @@
  * user-space half; a kernel build finds its own header of the same name
  * through -I.
  *
- * Need:
- *	le16_to_cpu() ... cpu_to_le64()	byte order of the tables
- *	md_store32/64(to, value)	one store that a reader may see: not
- *torn, in the byte order of the tables md_publish32/64(to, value)	the
- *same, after all earlier stores and md_clean() ranges have reached memory
- *	md_store_bytes(to, from, size)	stores to what no reader is pointed to,
- *	md_move_bytes(to, from, size)	in any order; md_move_bytes() may
- *	md_clear_bytes(to, size)	overlap
- *	md_clean(at, size)		write a range back to memory, where
- *caches do not outlive a reset memcmp(), memcpy(), memset(), strlen(),
- *strnlen(), bool, NULL EEXIST, EINVAL, ENODEV, ENOENT, ENOSPC
+ * Need, beside what md_words.h has:
+ *
+ * - md_store32/64(to, value): one store that a reader may see: not torn, in
+ *   the byte order of the tables;
+ * - md_publish32/64(to, value): the same, after all earlier stores and
+ *   md_clean() ranges have reached memory;
+ * - md_store_bytes(to, from, size), md_clear_bytes(to, size): stores to what
+ *   no reader is pointed to, in any order;
+ * - md_clean(at, size): write a range back to memory, where caches do not
+ *   outlive a reset.
  *
  * Every store that a reader may see after a crash goes through these. A build
  * that logs them can replay each prefix of a change.
@@ -22,19 +21,7 @@
 #ifndef MD_PLATFORM_H
 #define MD_PLATFORM_H
 
-#include <endian.h>
-#include <errno.h>
-#include <linux/types.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
-
-#define le16_to_cpu(x) le16toh(x)
-#define le32_to_cpu(x) le32toh(x)
-#define le64_to_cpu(x) le64toh(x)
-#define cpu_to_le16(x) htole16(x)
-#define cpu_to_le32(x) htole32(x)
-#define cpu_to_le64(x) htole64(x)
+#include "md_words.h"
 
 static inline void md_store32(__le32 *to, __u32 value)
 {

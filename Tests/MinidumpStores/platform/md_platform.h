@@ -6,21 +6,8 @@
 #ifndef MD_PLATFORM_H
 #define MD_PLATFORM_H
 
-#include <endian.h>
-#include <errno.h>
-#include <linux/types.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
-
+#include "../../../Sources/CMinidump/user/md_words.h"
 #include "renamed.h"
-
-#define le16_to_cpu(x) le16toh(x)
-#define le32_to_cpu(x) le32toh(x)
-#define le64_to_cpu(x) le64toh(x)
-#define cpu_to_le16(x) htole16(x)
-#define cpu_to_le32(x) htole32(x)
-#define cpu_to_le64(x) htole64(x)
 
 /* Store and log; bulk stores are logged in words of 8 bytes. */
 void stores_log(void *to, const void *from, size_t size);
