@@ -75,6 +75,15 @@ struct MinidumpModuleTests {
             _ = try await host.insert("smem_sim", "qcom_minidump capacity=65001")
             #expect(try await host.insert("minidump_client").status != 0)
             _ = try await host.run("rmmod qcom_minidump smem_sim")
+            // There is memory for the region table, and none for the header: nothing of either may be left.
+            _ = try await host.insert("smem_sim", "qcom_minidump capacity=65000")
+            #expect(try await host.insert("minidump_client").status != 0)
+            #expect(try await host.run("dmesg | tail -1").output.contains("error -12"))
+            let entry = try await host.sharedMemory(at: MinidumpModules.tableAddress + 16, words: 8)
+            #expect(entry == Array(repeating: 0, count: 8))
+            _ = try await host.run("rmmod qcom_minidump")
+            #expect(try await host.insert("qcom_minidump capacity=20000", "minidump_client").status == 0)
+            _ = try await host.run("rmmod minidump_client qcom_minidump smem_sim")
             #expect(try await host.insert("smem_sim base=0x1000000").error.contains("busy"))
         }
         #expect(log.trouble.isEmpty)

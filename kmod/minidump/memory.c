@@ -31,7 +31,9 @@ static void *block_alloc(struct device *dev, size_t size)
 	if (!block)
 		return NULL;
 	block->size = size;
-	block->start = alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO);
+	/* A capacity too large for this machine is an error, no warning. */
+	block->start =
+		alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!block->start)
 		return NULL;
 	if (devm_add_action_or_reset(dev, block_free, block))
