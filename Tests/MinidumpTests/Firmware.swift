@@ -13,25 +13,37 @@ final class Firmware {
     private(set) var image = [UInt8](repeating: 0, count: imageSize)
     var names: [String] = []
 
-    /// Registers regions of `size` bytes at 0x80000 and on, each filled with its own pattern.
-    init(regions: Int = 8, capacity: UInt32 = 200, size: Int = 4096, note: [UInt8] = []) throws {
+    /// What the kernel is to add to the physical address of a region.
+    private let mapping: UInt64
+    private let elfClass: UInt32
+
+    /// Registers regions of `size` bytes at 0x90000 and on, each filled with its own pattern.
+    init(
+        regions: Int = 8,
+        capacity: UInt32 = 200,
+        size: Int = 4096,
+        note: [UInt8] = [],
+        elfClass: UInt32 = MD_ELF_CLASS64,
+        mapping: UInt64 = 0xffff_c900_0000_0000
+    ) throws {
+        (self.elfClass, self.mapping) = (elfClass, mapping)
         var registered: [String] = []
         try unsafe image.withUnsafeMutableBytes { bytes in
             guard let base = bytes.baseAddress else { return }
-            registered = try unsafe Self.build(base, regions, capacity, size, note)
+            registered = try unsafe build(base, regions, capacity, size, note)
         }
         names = registered
     }
 
     // The image is 8-aligned, and every address below stays inside of it while the core writes to it.
-    private static func build(
+    private func build(
         _ base: UnsafeMutableRawPointer,
         _ regions: Int,
         _ capacity: UInt32,
         _ size: Int,
         _ note: [UInt8]
     ) throws -> [String] {
-        let toc = unsafe (base + tocAddress).bindMemory(to: UInt32.self, capacity: 4)
+        let toc = unsafe (base + Self.tocAddress).bindMemory(to: UInt32.self, capacity: 4)
         unsafe toc[0] = MD_STATUS_READY
         unsafe toc[1] = MD_REVISION
         unsafe toc[2] = MD_ENABLED
@@ -40,8 +52,8 @@ final class Firmware {
             try unsafe note.withUnsafeBytes { note in
                 var format = unsafe md_format(
                     capacity: capacity,
-                    elf_class: MD_ELF_CLASS64,
-                    machine: MD_ELF_X86_64,
+                    elf_class: elfClass,
+                    machine: elfClass == MD_ELF_CLASS64 ? MD_ELF_X86_64 : MD_ELF_ARM,
                     banner: banner.baseAddress,
                     note: note.isEmpty ? nil : note.baseAddress,
                     note_size: UInt32(note.count)
@@ -51,7 +63,7 @@ final class Firmware {
         }
     }
 
-    private static func fill(
+    private func fill(
         _ base: UnsafeMutableRawPointer,
         _ format: inout md_format,
         _ regions: Int,
@@ -61,26 +73,27 @@ final class Firmware {
         try Errno.check(unsafe md_layout_init(&format, &layout))
         let storage = UnsafeMutableRawPointer.allocate(byteCount: Int(layout.storage_size), alignment: 8)
         defer { unsafe storage.deallocate() }
-        let copies = unsafe copyAddresses.map { address in
+        let copies = unsafe Self.copyAddresses.map { address in
             unsafe md_copy(
                 regions: (base + address).assumingMemoryBound(to: minidump_region.self),
                 regions_phys: UInt64(address),
-                header: base + address + headerOffset,
-                header_phys: UInt64(address + headerOffset),
-                header_virt: 0xffff_8880_0000_0000 + UInt64(address + headerOffset)
+                header: base + address + Self.headerOffset,
+                header_phys: UInt64(address + Self.headerOffset),
+                header_virt: (elfClass == MD_ELF_CLASS64 ? 0xffff_8880_0000_0000 : mapping)
+                    + UInt64(address + Self.headerOffset)
             )
         }
         var memory = unsafe md_memory(copies: (copies[0], copies[1]), storage: storage)
         var table = unsafe md_table()
         try Errno.check(unsafe md_table_init(&table, &format, &memory))
-        let subsystem = unsafe (base + tocAddress + 16).assumingMemoryBound(to: minidump_subsystem.self)
+        let subsystem = unsafe (base + Self.tocAddress + 16).assumingMemoryBound(to: minidump_subsystem.self)
         try Errno.check(unsafe md_table_show(&table, subsystem))
         return try (0..<regions).map { index in
             let name = "KREGION\(index)"
             let address = 0x90000 + index * (size + 64) / 8 * 8
             for offset in 0..<size {
                 unsafe (base + address).storeBytes(
-                    of: pattern(index, offset),
+                    of: Self.pattern(index, offset),
                     toByteOffset: offset,
                     as: UInt8.self
                 )
@@ -90,7 +103,7 @@ final class Firmware {
                 var region = unsafe md_region(
                     name: text,
                     seq: 0,
-                    virt: 0xffff_c900_0000_0000 + UInt64(address),
+                    virt: mapping + UInt64(address),
                     phys: UInt64(address),
                     size: UInt64(size)
                 )

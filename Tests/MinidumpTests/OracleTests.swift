@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+@testable import Minidump
+import Subprocess
+import SystemPackage
+import Testing
+
+/// What readelf, elfutils and gdb, none of which we wrote, make of an assembled core.
+struct OracleTests {
+    let scratch: Scratch
+    let firmware: Firmware
+    let core: FilePath
+
+    /// Region 2 is missing, region 3 is short.
+    init() throws {
+        scratch = try Scratch()
+        firmware = try Firmware(note: VMCoreInfo(text: "OSRELEASE=6.1.0-test\n").note)
+        let image = try Dump(opening: [scratch.file("ram", firmware.image)])
+        let collected = scratch.path.appending("collected")
+        _ = try image.write([try #require(image.headerRegion)] + image.regionsOutsideOfHeader, to: collected)
+        try collected.appending("md_KREGION2.BIN").removeTree()
+        let short = collected.appending("md_KREGION3.BIN")
+        try short.write(try short.readAll().prefix(100))
+        core = scratch.path.appending("core.elf")
+        _ = try Dump(opening: [collected]).assemble(to: core)
+    }
+
+    private func output(of program: String, _ arguments: String...) async throws -> (
+        status: Int32, text: String
+    ) {
+        let path = try #require(FilePath.locate(program: program), "\(program) is not installed")
+        let result = try await Subprocess.run(
+            .path(path),
+            arguments: Arguments(arguments + [core.string]),
+            output: .string(limit: 1 << 20),
+            error: .string(limit: 1 << 20)
+        )
+        guard case .exited(let status) = result.terminationStatus else {
+            throw OperationError("run", program, cause: "\(result.terminationStatus)")
+        }
+        return (status, result.standardOutput + result.standardError)
+    }
+
+    @Test func elflintFindsNothing() async throws {
+        let lint = try await output(of: "eu-elflint", "--gnu-ld")
+        #expect(lint.status == 0 && lint.text.contains("No errors"), "\(lint.text)")
+    }
+
+    @Test(arguments: ["readelf", "eu-readelf"])
+    func everySectionIsInASegment(program: String) async throws {
+        let listing = try await output(of: program, "-lSW")
+        #expect(listing.status == 0)
+        let mapping = try #require(listing.text.firstRange(of: "to Segment mapping")).upperBound
+        let segments = listing.text[mapping...]
+        let names = try Dump(opening: [core]).regions.map(\.name)
+        #expect(names.count == 9)
+        for name in names { #expect(segments.contains(name), "\(name) is in no segment") }
+        #expect(segments.contains("KREGION2.missing+0x0"))
+        #expect(segments.contains("KREGION3.missing+0x64"))
+    }
+
+    @Test func readelfReadsTheNote() async throws {
+        let notes = try await output(of: "eu-readelf", "-n")
+        #expect(
+            notes.status == 0 && notes.text.contains("VMCOREINFO")
+                && notes.text.contains("OSRELEASE=6.1.0-test")
+        )
+    }
+
+    @Test func gdbReadsEveryRegionByItsAddress() async throws {
+        let gdb = try #require(FilePath.locate(program: "gdb"), "gdb is not installed")
+        var arguments = ["-nx", "-batch"]
+        for index in firmware.names.indices {
+            arguments += ["-ex", "x/8xb \(hexadecimal(address(index) + 4088))"]
+        }
+        let result = try await Subprocess.run(
+            .path(gdb),
+            arguments: Arguments(arguments + ["--core", core.string]),
+            output: .string(limit: 1 << 20),
+            error: .string(limit: 1 << 20)
+        )
+        let lines = result.standardOutput.split(separator: "\n").filter { $0.contains(":\t0x") }
+        for index in firmware.names.indices {
+            let start = hexadecimal(address(index) + 4088) + ":"
+            let line = lines.first { $0.hasPrefix(start) }.map { String($0) }
+            let bytes = (4088..<4096).map { "\t" + byte(Firmware.pattern(index, $0)) }.joined()
+            // Missing bytes are a gap, for gdb an error or zeros; nothing behind it has moved.
+            if [2, 3].contains(index) {
+                #expect(line != start + bytes)
+            } else {
+                #expect(line == start + bytes)
+            }
+        }
+    }
+
+    private func address(_ index: Int) -> UInt64 { 0xffff_c900_0000_0000 + UInt64(0x90000 + index * 4160) }
+
+    private func byte(_ value: UInt8) -> String {
+        value < 16 ? "0x0" + String(value, radix: 16) : hexadecimal(UInt64(value))
+    }
+
+    /// The check value that every description of CRC-32 gives, and zeros in one step as one by one.
+    @Test func theChecksumIsThatOfZlib() {
+        var checksum = Checksum()
+        checksum.add(Array("123456789".utf8))
+        #expect(checksum.value == 0xcbf4_3926)
+        for count in [1, 7, 8, 4096, 100_003] {
+            var (one, all) = (checksum, checksum)
+            one.add([UInt8](repeating: 0, count: count))
+            all.addZeros(UInt64(count))
+            #expect(one.value == all.value)
+        }
+    }
+}
