@@ -159,12 +159,12 @@ extension Dump {
                 )
             }
         )
-        var options = options
+        var image = MemoryImage(memory: memory, name: file.name, options: options)
         if options.tableAddress == nil {
             guard let found = try TableSearch(memory: memory).run() else { return nil }
-            options.tableAddress = found.address
+            image.place = found
         }
-        return try MemoryImage(memory: memory, name: file.name, options: options).dump(kind: .vmcore)
+        return try image.dump(kind: .vmcore)
     }
 }
 

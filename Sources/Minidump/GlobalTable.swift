@@ -4,7 +4,7 @@ import LinuxSystem
 
 /// The global table of contents that boot firmware keeps in SMEM (`struct minidump_global_toc`).
 public struct GlobalTable: Sendable, Encodable {
-    /// Its physical address.
+    /// Its physical address; 0 where the image does not hold it.
     public var address: UInt64
     /// Not 0 once firmware has set it up.
     public var status: UInt32
@@ -113,6 +113,22 @@ extension GlobalTable {
                 SubsystemTable($0, index: index)
             }
         }
+    }
+
+    /// A table that would lead to regions that were found without it, those of the subsystem that Linux is.
+    init(regionsAt address: UInt64, count: Int) {
+        self.address = 0
+        (status, revision, enabled) = (MD_STATUS_READY, MD_REVISION, "ENBL")
+        let entry = minidump_subsystem(
+            status: MD_STATUS_READY,
+            enabled: MD_ENABLED,
+            encryption_status: MD_ENCRYPTION_DONE,
+            encryption_required: MD_ENCRYPTION_NOT_REQUIRED,
+            region_count: UInt32(count),
+            pad: 0,
+            regions_baseptr: address
+        )
+        subsystems = [SubsystemTable(entry, index: Int(MD_SUBSYSTEM_APSS))]
     }
 
     /// Reads the region tables that the subsystems lead to; the limit is for all of them together.

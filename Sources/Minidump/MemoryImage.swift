@@ -8,32 +8,44 @@ struct MemoryImage {
     var name: String
     var options: DumpOptions
 
-    /// The tables, and where they were found.
+    /// Where the tables are, if somebody has found them already.
+    var place: TableSearch.Place?
+
+    /// The tables, and what is wrong with them.
     func table() throws(OperationError) -> (GlobalTable, [Finding]) {
-        let place: (address: UInt64, size: Int)
+        switch try findTable() {
+        case .global(let address, let size):
+            guard let item = try memory.read(at: address, count: size),
+                var table = GlobalTable(item: item.raw, address: address)
+            else {
+                throw OperationError(
+                    "read",
+                    name,
+                    cause: "the global table at \(hexadecimal(address)) is outside of the image"
+                )
+            }
+            let findings = try table.readRegions(from: memory)
+            return (table, findings)
+        case .regions(let address, let count):
+            var table = GlobalTable(regionsAt: address, count: count)
+            let place = "the image does not hold it; a region table was found at \(hexadecimal(address))"
+            let findings = try table.readRegions(from: memory)
+            return (table, [.note("no-global-table", "global table", place)] + findings)
+        }
+    }
+
+    private func findTable() throws(OperationError) -> TableSearch.Place {
+        if let place { return place }
         if let address = options.tableAddress {
-            place = (address, Int(MD_GLOBAL_TOC_BYTES) + 10 * Int(MD_SUBSYSTEM_BYTES))
-        } else if let found = try TableSearch(memory: memory).run() {
-            place = found
-        } else {
-            throw OperationError(
-                "read",
-                name,
-                cause: "no minidump: it is no ELF core, no raw dump, and no memory that holds a global table",
-                hint: "if it is a memory image, say where the table is: --table ADDRESS"
-            )
+            return .global(address: address, size: Int(MD_GLOBAL_TOC_BYTES) + 10 * Int(MD_SUBSYSTEM_BYTES))
         }
-        guard let item = try memory.read(at: place.address, count: place.size),
-            var table = GlobalTable(item: item.raw, address: place.address)
-        else {
-            throw OperationError(
-                "read",
-                name,
-                cause: "the global table at \(hexadecimal(place.address)) is outside of the image"
-            )
-        }
-        let findings = try table.readRegions(from: memory)
-        return (table, findings)
+        if let found = try TableSearch(memory: memory).run() { return found }
+        throw OperationError(
+            "read",
+            name,
+            cause: "no minidump: it is no ELF core, no raw dump, and no memory that holds a global table",
+            hint: "if it is a memory image, say where the table is: --table ADDRESS"
+        )
     }
 
     func dump(kind: InputKind) throws(OperationError) -> Dump {
@@ -135,8 +147,8 @@ extension Dump {
             contentsOf: embedded.map { part in
                 DumpRegion(
                     name: part.name,
-                    physicalAddress: part.segment.physicalAddress,
-                    virtualAddress: part.segment.virtualAddress,
+                    physicalAddress: part.physicalAddress,
+                    virtualAddress: part.virtualAddress,
                     size: part.segment.fileSize,
                     runs: headerRegion.runs.slice(from: part.segment.offset, length: part.segment.fileSize)
                 )
