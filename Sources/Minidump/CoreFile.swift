@@ -116,8 +116,8 @@ struct RegionBuilder {
         regions.append(
             DumpRegion(
                 name: piece.region,
-                physicalAddress: part.segment.physicalAddress,
-                virtualAddress: part.segment.virtualAddress,
+                physicalAddress: part.physicalAddress,
+                virtualAddress: part.virtualAddress,
                 size: part.segment.memorySize,
                 runs: runs
             )

@@ -3,15 +3,23 @@ import CMinidump
 
 /// A header's sections and segments, brought together.
 struct HeaderIndex {
-    /// A segment and the section that covers it.
+    /// A segment and the section that covers it, or a section alone.
     struct Part {
+        /// The section's name; `load` and the segment's number where no section names it.
         var name: String
+        /// For a section alone, a segment made of it.
         var segment: ELFSegment
-        /// False where no section names the segment, and `name` is made up.
-        var isNamed: Bool
+        /// False for a section alone: its physical address is not known, nor the virtual one where that is 0.
+        var hasSegment = true
+
+        var physicalAddress: UInt64? { hasSegment ? segment.physicalAddress : nil }
+        var virtualAddress: UInt64? {
+            hasSegment || segment.virtualAddress != 0 ? segment.virtualAddress : nil
+        }
     }
 
-    /// One for each segment that holds memory or notes, in the header's order.
+    /// One for each segment that holds memory or notes, and for each section of contents that has none, in the order of
+    /// the sections. The segment of a section may be lost where tables ran over each other.
     private(set) var parts: [Part] = []
     private var virtualByName: [String: UInt64] = [:]
     private var virtualByRange: [Range: UInt64] = [:]
@@ -26,14 +34,22 @@ struct HeaderIndex {
         for section in elf.sections where section.holdsContent && section.address != 0 {
             if virtualByName[section.name] == nil { virtualByName[section.name] = section.address }
         }
+        var places: [(order: Int, part: Part)] = []
         for (number, segment) in elf.segments.enumerated() where segment.holdsContent {
-            let name = sections.take(for: segment).map { elf.sections[$0].name } ?? ""
-            parts.append(
-                Part(name: name.isEmpty ? "load\(number)" : name, segment: segment, isNamed: !name.isEmpty)
-            )
+            let section = sections.take(for: segment)
+            let name = section.map { elf.sections[$0].name } ?? ""
+            let part = Part(name: name.isEmpty ? "load\(number)" : name, segment: segment)
+            places.append((section ?? places.last?.order ?? 0, part))
             let range = Range(address: segment.physicalAddress, size: segment.memorySize)
             if virtualByRange[range] == nil { virtualByRange[range] = segment.virtualAddress }
         }
+        for index in sections.untaken where elf.sections[index].type != MD_ELF_SHT_NOTE {
+            let section = elf.sections[index]
+            places.append((index, Part(name: section.name, segment: ELFSegment(section), hasSegment: false)))
+        }
+        // Stable, so that segments without a section stay behind the one that they follow.
+        parts = places.enumerated().sorted { ($0.element.order, $0.offset) < ($1.element.order, $1.offset) }
+            .map(\.element.part)
     }
 
     /// Where the running kernel had a region of the tables: by name, or by its place in memory.
@@ -47,6 +63,11 @@ struct HeaderIndex {
 /// only once or twice.
 private struct UntakenSections {
     private var isTaken: [Bool]
+    private let holding: [Int]
+
+    /// Those that no segment has taken.
+    var untaken: [Int] { holding.filter { !isTaken[$0] } }
+
     private var atPlace: [Place: [Int]] = [:]
     private var atAddress: [Place: [Int]] = [:]
 
@@ -56,8 +77,10 @@ private struct UntakenSections {
 
     init(_ sections: [ELFSection]) {
         isTaken = [Bool](repeating: false, count: sections.count)
+        holding = sections.indices.filter { sections[$0].holdsContent }
         // The first of a place is to be taken first, and so comes last.
-        for (index, section) in sections.enumerated().reversed() where section.holdsContent {
+        for index in holding.reversed() {
+            let section = sections[index]
             let (offset, size) = (section.offset, section.size)
             atPlace[Place(offset: offset, size: size, address: 0), default: []].append(index)
             atAddress[Place(offset: offset, size: size, address: section.address), default: []].append(index)
@@ -84,6 +107,13 @@ extension ELFSection {
 }
 
 extension ELFSegment {
+    /// The segment that a section of contents, or of missing ones, would have.
+    fileprivate init(_ section: ELFSection) {
+        (type, flags) = (MD_ELF_PT_LOAD, MD_ELF_PF_RW)
+        (offset, virtualAddress, physicalAddress) = (section.offset, section.address, 0)
+        (fileSize, memorySize) = (section.type == MD_ELF_SHT_PROGBITS ? section.size : 0, section.size)
+    }
+
     var holdsContent: Bool {
         (type == MD_ELF_PT_LOAD || type == MD_ELF_PT_NOTE) && (fileSize > 0 || memorySize > 0)
     }

@@ -71,8 +71,7 @@ extension VMCoreInfo {
     /// The `VMCOREINFO` note among a segment's notes.
     init?(notes bytes: RawSpan) {
         guard let note = ELFNote.notes(in: bytes).first(where: { $0.name == "VMCOREINFO" }),
-            !note.content.isEmpty,
-            let text = bytes.text(at: note.content.lowerBound, limit: note.content.count)
+            let text = bytes.text(at: note.content.lowerBound, limit: note.content.count), !text.isEmpty
         else { return nil }
         self.init(text: text)
     }
