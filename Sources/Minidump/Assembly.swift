@@ -59,13 +59,7 @@ extension Dump {
     public func assemble(to path: FilePath, progress: @escaping (UInt64, UInt64) -> Void = { _, _ in })
         throws(OperationError) -> Manifest
     {
-        guard !regions.isEmpty else {
-            throw OperationError(
-                "assemble",
-                source,
-                cause: findings.first { $0.severity == .error }?.text ?? "it has no regions"
-            )
-        }
+        try expectRegions(for: "assemble")
         try refuseFloods(regions)
         let layout = try CoreLayout(self)
         var manifest = Manifest(self)
@@ -154,6 +148,16 @@ extension Dump {
     }
 
     static let headerName = "KELF_HEADER"
+
+    /// Throws what is wrong with a dump that holds nothing to work on.
+    public func expectRegions(for operation: String) throws(OperationError) {
+        guard regions.isEmpty else { return }
+        throw OperationError(
+            operation,
+            source,
+            cause: findings.first { $0.severity == .error }?.text ?? "it has no regions"
+        )
+    }
 
     private func refuseFloods(_ regions: [DumpRegion]) throws(OperationError) {
         var files: [FilePath: UInt64] = [:]

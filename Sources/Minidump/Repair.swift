@@ -19,13 +19,7 @@ extension Dump {
                 hint: "give the memory image or the raw dump that it was collected from"
             )
         }
-        guard !regions.isEmpty else {
-            throw OperationError(
-                "repair",
-                source,
-                cause: findings.first { $0.severity == .error }?.text ?? "it has no regions"
-            )
-        }
+        try expectRegions(for: "repair")
         let layout = try CoreLayout(self)
         let manifest = try write(regions.filter(isEmbedded), to: directory)
         try writeHead(of: layout, to: directory)

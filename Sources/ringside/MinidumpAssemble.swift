@@ -11,8 +11,9 @@ struct MinidumpAssemble: ParsableCommand {
         abstract: "Write one ELF core that gdb, drgn, crash and readelf open.",
         discussion: """
             Every region becomes a segment with its virtual and physical address and a section with its name. What the \
-            input lacks is a segment without contents, and moves nothing. A manifest with a CRC-32 of each region is \
-            written beside the core. Exit status 1: something is missing.
+            input lacks is a segment without contents, and moves nothing. The header region gives way to the core's \
+            own header; split makes one again. A manifest with a CRC-32 of each region is written beside the core. \
+            Exit status 1: something is missing.
 
             EXAMPLES
               ringside minidump assemble dump --output minidump.elf

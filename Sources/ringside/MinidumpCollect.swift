@@ -32,6 +32,7 @@ struct MinidumpCollect: ParsableCommand {
                 hint: "write its regions to files with: ringside minidump extract"
             )
         }
+        try dump.expectRegions(for: "collect from")
         // The parts inside of the header come with it.
         let regions = (dump.headerRegion.map { [$0] } ?? []) + dump.regionsOutsideOfHeader
         if place.dryRun {

@@ -24,6 +24,7 @@ struct MinidumpExtract: ParsableCommand {
 
     func run() throws {
         let dump = try input.open()
+        try dump.expectRegions(for: "extract from")
         var regions = dump.regions
         if !region.isEmpty {
             regions = []

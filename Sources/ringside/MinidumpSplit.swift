@@ -22,6 +22,7 @@ struct MinidumpSplit: ParsableCommand {
 
     func run() throws {
         let dump = try input.open()
+        try dump.expectRegions(for: "split")
         if place.dryRun { return try output.print(RegionListing(dump)) { $0.table.description } }
         try report(try dump.split(to: place.path, progress: CopyProgress.report), to: place.path, output)
     }
