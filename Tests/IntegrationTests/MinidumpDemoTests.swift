@@ -39,6 +39,35 @@ import Testing
         for region in report.regions where region.size > 0 {
             #expect(mapping.contains(region.name), "\(region.name) is in no segment")
         }
+        try await expectOneDump(in: kept, logRecords: report.logRecords)
         try directory.removeTree()
+    }
+
+    /// QEMU's own vmcore, its memory file, the collected files and the core hold one dump and one log.
+    private func expectOneDump(in kept: FilePath, logRecords: Int) async throws {
+        let collected = kept.appending("from-vmcore")
+        let outcome = try await Host.run(
+            "minidump",
+            "collect",
+            "\(kept)/oracle.core",
+            "--output",
+            collected.string
+        )
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let difference = try await Host.shell("diff -r '\(collected)' '\(kept)/collected'")
+        #expect(difference.status == 0, "\(difference.output)")
+
+        var logs: [String] = []
+        for name in ["guest.ram", "oracle.core", "collected", "minidump.elf"] {
+            let check = try await Host.run("minidump", "check", "\(kept)/\(name)")
+            #expect(check.status == 0, "\(name): \(check.output)")
+            logs.append(try await Host.run("minidump", "log", "\(kept)/\(name)").output)
+        }
+        #expect(Set(logs).count == 1)
+        let text = try await Host.run("minidump", "log", "--region", "KLOGTEXT", "\(kept)/minidump.elf")
+            .output
+        let last = text.split(separator: "\n").last { $0.contains("minidump_client: as requested") }
+        #expect(try #require(last).contains("Kernel panic"))
+        #expect(logs[0].split(separator: "\n").count >= logRecords)
     }
 }

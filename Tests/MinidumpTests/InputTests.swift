@@ -161,4 +161,24 @@ struct InputTests {
             )
         }
     }
+
+    @Test func withoutSharedMemoryTheRegionTableIsFound() throws {
+        // As in /proc/vmcore: a crash kernel saves what was the kernel's memory, and shared memory is not.
+        let firmware = try Firmware()
+        firmware.set([UInt8](repeating: 0, count: 0x1000), at: Firmware.tocAddress)
+        // What only says that it is a header region.
+        firmware.set(
+            Array(firmware.image[Firmware.copyAddresses[0]..<Firmware.copyAddresses[0] + 24]),
+            at: 0x8000
+        )
+        let dump = try Dump(opening: [scratch.file("ram", firmware.image)])
+        #expect(dump.findings.map(\.code) == ["no-global-table"])
+        #expect(dump.check().filter { $0.severity == .error }.isEmpty)
+        for (index, name) in firmware.names.enumerated() {
+            #expect(
+                try dump.region(named: name).read(upTo: 4096)
+                    == (0..<4096).map { Firmware.pattern(index, $0) }
+            )
+        }
+    }
 }
