@@ -88,7 +88,7 @@ let package = Package(
         ),
         .target(
             name: "Minidump",
-            dependencies: ["CLinux", "CMinidump", "LinuxSystem", system],
+            dependencies: ["CLinux", "CMinidump", "CMinidumpBench", "LinuxSystem", system],
             // RawSpan is handed out by a property.
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]
         ),

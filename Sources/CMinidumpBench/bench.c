@@ -135,14 +135,12 @@ static int bench_init(struct bench_table **result, __u32 regions)
 	return 0;
 }
 
-/* The functions around what is measured, and their names for callgrind. */
-
-__attribute__((noinline)) int minidump_bench_register(struct bench_table *bench)
+static int registers(struct bench_table *bench)
 {
 	return bench_fill(bench, bench->regions, BATCH, bench->handles);
 }
 
-__attribute__((noinline)) int minidump_bench_update(struct bench_table *bench)
+static int updates(struct bench_table *bench)
 {
 	struct md_region region = bench_region(7);
 	int error = 0;
@@ -154,7 +152,7 @@ __attribute__((noinline)) int minidump_bench_update(struct bench_table *bench)
 	return error;
 }
 
-__attribute__((noinline)) int minidump_bench_find(struct bench_table *bench)
+static int finds(struct bench_table *bench)
 {
 	__u64 handle;
 	int error = 0;
@@ -167,14 +165,24 @@ __attribute__((noinline)) int minidump_bench_find(struct bench_table *bench)
 }
 
 /* From the front, where the most has to move. */
-__attribute__((noinline)) int
-minidump_bench_unregister(struct bench_table *bench)
+static int unregisters(struct bench_table *bench)
 {
 	int error = 0;
 	__u32 i;
 
 	for (i = 0; i < BATCH; i++)
 		error |= md_region_unregister(&bench->table, bench->handles[i]);
+	return error;
+}
+
+static int operations_time(struct bench_table *bench,
+			   int (*operations)(struct bench_table *),
+			   __u64 *nanoseconds)
+{
+	__u64 start = bench_start();
+	int error = operations(bench);
+
+	bench_stop(nanoseconds, start);
 	return error;
 }
 
@@ -204,41 +212,31 @@ static int batch_front(struct bench_table *bench)
 static int unregister_batch(struct bench_table *bench, __u64 *nanoseconds)
 {
 	int error = batch_front(bench);
-	__u64 start = bench_now();
 
-	error |= minidump_bench_unregister(bench);
-	bench_least(nanoseconds, start);
+	error |= operations_time(bench, unregisters, nanoseconds);
 	bench->regions += BATCH;
 	return error;
 }
 
 static int register_batch(struct bench_table *bench, __u64 *nanoseconds)
 {
-	__u64 start = bench_now();
-	int error = minidump_bench_register(bench);
+	int error = operations_time(bench, registers, nanoseconds);
 
-	bench_least(nanoseconds, start);
 	return error ? error : batch_drop(bench);
 }
 
 static int update_batch(struct bench_table *bench, __u64 *nanoseconds)
 {
 	int error = bench_choose(bench);
-	__u64 start = bench_now();
 
-	error |= minidump_bench_update(bench);
-	bench_least(nanoseconds, start);
-	return error;
+	return error ? error : operations_time(bench, updates, nanoseconds);
 }
 
 static int find_batch(struct bench_table *bench, __u64 *nanoseconds)
 {
 	int error = bench_choose(bench);
-	__u64 start = bench_now();
 
-	error |= minidump_bench_find(bench);
-	bench_least(nanoseconds, start);
-	return error;
+	return error ? error : operations_time(bench, finds, nanoseconds);
 }
 
 static int batches_run(__u32 regions, __u32 batches, __u64 *nanoseconds,
@@ -279,11 +277,11 @@ static int unregister_run(__u32 regions, __u32 batches, __u64 *nanoseconds)
 }
 
 static const struct minidump_bench benches[] = {
-	{"register", "minidump_bench_register", register_run},
-	{"update", "minidump_bench_update", update_run},
-	{"find", "minidump_bench_find", find_run},
-	{"unregister", "minidump_bench_unregister", unregister_run},
-	{"libelf append", "minidump_bench_libelf_append", libelf_append_run},
+	{"register", register_run},
+	{"update", update_run},
+	{"find", find_run},
+	{"unregister", unregister_run},
+	{"libelf append", libelf_append_run},
 };
 
 const struct minidump_bench *minidump_bench_at(__u32 index)

@@ -220,11 +220,8 @@ static int file_open(struct libelf_file *file, __u32 regions)
 	return error;
 }
 
-int minidump_bench_libelf_append(struct libelf_file *file);
-
 /* Every entry is written out before the next, as the core does it. */
-__attribute__((noinline)) int
-minidump_bench_libelf_append(struct libelf_file *file)
+static int entries_append(struct libelf_file *file)
 {
 	__u32 i;
 
@@ -252,10 +249,10 @@ int libelf_append_run(__u32 regions, __u32 batches, __u64 *nanoseconds)
 	while (batches-- > 0 && !error) {
 		error = file_open(&file, regions);
 		if (!error) {
-			__u64 start = bench_now();
+			__u64 start = bench_start();
 
-			error = minidump_bench_libelf_append(&file);
-			bench_least(nanoseconds, start);
+			error = entries_append(&file);
+			bench_stop(nanoseconds, start);
 		}
 		file_close(&file);
 	}

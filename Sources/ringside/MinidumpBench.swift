@@ -9,16 +9,22 @@ import SystemPackage
 struct MinidumpBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure assembling a large sparse dump against cp of the same bytes.",
+        abstract: "Measure the tables' operations, and assembling against cp of the same bytes.",
         discussion: """
-            Makes a sparse collection, assembles it, and copies the same bytes with cp --sparse=always, several times \
-            in turn; prints the fastest of each and this program's peak memory.
+            Registers, updates, finds and unregisters regions at several fills of the tables, and appends the same \
+            entries with libelf where it is installed; counts instructions where valgrind is. Then it makes a sparse \
+            collection, assembles it, and copies the same bytes with cp --sparse=always, several times in turn; prints \
+            the fastest of each and this program's peak memory.
 
             EXAMPLES
               ringside minidump bench
-              ringside minidump bench --size 4G --directory /var/tmp --json
+              ringside minidump bench --regions 200 --size 4G --directory /var/tmp --json
+              ringside minidump bench --check
             """
     )
+
+    @Option(help: "Fills of the tables to measure at, with commas between.", transform: Self.fills)
+    var regions = [10, 200, 1000, 10_000]
 
     @Option(
         help: ArgumentHelp("Bytes of the dump, holes included.", valueName: "size"),
@@ -38,7 +44,33 @@ struct MinidumpBench: AsyncParsableCommand {
     )
     var directory: String?
 
+    @Flag(
+        help: """
+            Exit 1 if what does not depend on the machine is worse than promised: register, update and find take \
+            more than 1.25 times the instructions at the largest fill, libelf less than 20 times those of register, \
+            or assembling more than 64 MiB of memory.
+            """
+    )
+    var check = false
+
+    @Option(
+        help: ArgumentHelp(
+            "One batch of OPERATION:REGIONS and nothing else, to be counted.",
+            visibility: .hidden
+        )
+    )
+    var count: String?
+
     @OptionGroup var output: OutputOptions
+
+    private static func fills(_ text: String) throws -> [Int] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map { field in
+            guard let fill = Int(field), (1...OperationBenchmark.regionLimit).contains(fill) else {
+                throw ValidationError("a fill is a number from 1 to \(OperationBenchmark.regionLimit)")
+            }
+            return fill
+        }
+    }
 
     func validate() throws {
         guard (1...100).contains(data) else { throw ValidationError("--data \(data): not between 1 and 100") }
@@ -49,6 +81,7 @@ struct MinidumpBench: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let count { return try runOnce(count) }
         let place =
             try directory.map { FilePath($0) } ?? FilePath.makeTemporaryDirectory(prefix: "ringside-bench")
         let work = directory == nil ? place : place.appending("ringside-bench.\(SystemCalls.processID)")
@@ -56,15 +89,30 @@ struct MinidumpBench: AsyncParsableCommand {
         let result: Result<BenchReport, any Error>
         do { result = .success(try await measure(in: work)) } catch { result = .failure(error) }
         try work.removeTree()
-        let report = try result.get()
+        var report = try result.get()
+        report.operations = try await OperationCosts(sizes: regions, rounds: rounds).measure()
         try output.print(report) { $0.description }
+        if check && !report.broken.isEmpty {
+            for line in report.broken { Terminal.writeError("ringside: \(line)") }
+            throw ExitCode(1)
+        }
+    }
+
+    private func runOnce(_ count: String) throws {
+        let words = count.split(separator: ":")
+        guard words.count == 2, let regions = Int(words[1]),
+            (1...OperationBenchmark.regionLimit).contains(regions),
+            let benchmark = OperationBenchmark.all.first(where: { $0.name == words[0] })
+        else { throw ValidationError("--count \(count): not OPERATION:REGIONS") }
+        _ = try benchmark.nanoseconds(regions: regions, batches: 1)
     }
 
     private func measure(in directory: FilePath) async throws -> BenchReport {
         let source = directory.appending("sparse.elf")
         let written = try SparseSample(size: UInt64(size.bytes), percent: data).write(to: source)
         var (assembling, copying): ([Double], [Double]) = ([], [])
-        for _ in 0..<rounds {
+        for round in 1...rounds {
+            Terminal.showProgress("assembling and copying, round \(round)")
             assembling.append(
                 try seconds {
                     _ = try Dump(opening: [source]).assemble(to: directory.appending("assembled.elf"))
@@ -119,25 +167,61 @@ private struct BenchReport: Encodable, CustomStringConvertible {
     var assembleSeconds: Double
     var copySeconds: Double
     var peakMemoryBytes: Int
+    var operations: [OperationCost] = []
 
     var description: String {
-        let table = Table(
+        let costs = Table(
+            columns: ["operation", "regions", "ns", "instructions"],
+            rows: operations.map {
+                [
+                    $0.operation, "\($0.regions)", rounded($0.nanoseconds, digits: 0),
+                    $0.instructions.map { rounded($0, digits: 0) } ?? "-",
+                ]
+            }
+        )
+        let files = Table(
             columns: ["what", "seconds"],
             rows: [
-                ["assemble, with CRC-32", rounded(assembleSeconds)],
-                ["cp --sparse=always", rounded(copySeconds)],
+                ["assemble, with CRC-32", rounded(assembleSeconds, digits: 3)],
+                ["cp --sparse=always", rounded(copySeconds, digits: 3)],
             ]
         )
         return """
+            \(costs)
+
             \(bytes >> 20) MiB of which \(dataBytes >> 20) MiB are data
-            \(table)
-            ratio \(rounded(assembleSeconds / copySeconds)), peak memory \(peakMemoryBytes >> 20) MiB
+            \(files)
+            ratio \(rounded(assembleSeconds / copySeconds, digits: 2)), peak memory \(peakMemoryBytes >> 20) MiB
             """
     }
 
-    private func rounded(_ value: Double) -> String {
-        let thousandths = Int((value * 1000).rounded())
-        let rest = "\(thousandths % 1000)"
-        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest
+    /// What is worse than it may be on any machine.
+    var broken: [String] {
+        var lines = ["register", "update", "find"].compactMap { operation -> String? in
+            guard let growth = operations.growth(of: operation) else {
+                return "the instructions of \(operation) were not counted: install valgrind"
+            }
+            return growth <= 1.25
+                ? nil
+                : "\(operation) grows with the table: \(rounded(growth, digits: 2)) times the instructions"
+        }
+        let ratio = operations.leastRatio(of: "libelf append", to: "register")
+        if ratio.map({ $0 < 20 }) ?? true {
+            lines.append(
+                "libelf takes \(ratio.map { rounded($0, digits: 1) } ?? "no") times the instructions of register"
+            )
+        }
+        if peakMemoryBytes > 64 << 20 {
+            lines.append("assembling took \(peakMemoryBytes >> 20) MiB of memory")
+        }
+        return lines
+    }
+
+    private func rounded(_ value: Double, digits: Int) -> String {
+        let scale = (0..<digits).reduce(1) { power, _ in power * 10 }
+        let units = Int((value * Double(scale)).rounded())
+        guard digits > 0 else { return "\(units)" }
+        let rest = "\(units % scale)"
+        return "\(units / scale)." + String(repeating: "0", count: digits - rest.count) + rest
     }
 }

@@ -17,17 +17,17 @@
 /**
  * struct minidump_bench - one measurement
  * @name: what is measured
- * @symbol: the function around the measured operations and nothing else, for
- *	valgrind --tool=callgrind --toggle-collect=SYMBOL
  * @run: do batches of it; gives the nanoseconds that the fastest batch took
+ *
+ * valgrind --tool=callgrind --collect-atstart=no counts the instructions of
+ * the operations and of nothing else.
  *
  * @run takes how many regions there are before a batch, the number of
  * batches, at least 1, and nanoseconds. It returns 0 or -errno: -ENOMEM,
- *-EINVAL for a number out of bounds, -ENOENT if libelf.so.1 is not installed.
+ * -EINVAL for a number out of bounds, -ENOENT if libelf.so.1 is not installed.
  */
 struct minidump_bench {
 	const char *name;
-	const char *symbol;
 	int (*run)(__u32 regions, __u32 batches, __u64 *nanoseconds);
 };
 
