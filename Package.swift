@@ -267,3 +267,15 @@ let package = Package(
         ),
     ]
 )
+
+// libFuzzer runs these, and only Scripts/fuzz-readers builds them: with its instrumentation and its loop.
+if Context.environment["RINGSIDE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Readers",
+            dependencies: ["LinuxSystem", "Minidump", system],
+            path: "Tests/Fuzz/Readers",
+            swiftSettings: settings
+        )
+    )
+}
