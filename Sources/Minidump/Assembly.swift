@@ -88,16 +88,20 @@ extension Dump {
     /// Writes each region to a file of its own, `md_NAME.BIN`, missing bytes as holes.
     ///
     /// - Parameters:
+    ///   - header: what goes to `md_KELF_HEADER.BIN`, and no region of that name; `nil` for none.
     ///   - directory: made where it is not there; no file outside of it is touched.
-    ///   - header: what goes to `md_KELF_HEADER.BIN`; `nil` for none.
-    /// - Returns: what was written.
+    /// - Returns: what was written, the header first.
     public func write(
         _ regions: [DumpRegion],
+        header: DumpRegion? = nil,
         to directory: FilePath,
         progress: @escaping (UInt64, UInt64) -> Void = { _, _ in }
     )
         throws(OperationError) -> Manifest
     {
+        let named = RegionFile.uniqueNames(for: regions.map(\.name))
+        let regions = (header.map { [$0] } ?? []) + regions
+        let names = (header.map { [$0.name] } ?? []) + named
         try refuseFloods(regions)
         do throws(Errno) {
             try directory.makeDirectories()
@@ -107,9 +111,8 @@ extension Dump {
         var manifest = Manifest(self)
         let total = regions.reduce(UInt64(0)) { $0 + $1.runs.capturedBytes }
         var done: UInt64 = 0
-        for (region, name) in zip(regions, RegionFile.uniqueNames(for: regions.map(\.name))) {
-            let isHeader = Dump.headerNames.contains(region.name)
-            let path = directory.appending(RegionFile.name(of: isHeader ? region.name : name))
+        for (region, name) in zip(regions, names) {
+            let path = directory.appending(RegionFile.name(of: name))
             var checksum = Checksum()
             try path.replaceFile { file throws(OperationError) in
                 let copy = try SparseCopy(to: file, name: path.string) { count in
@@ -120,9 +123,7 @@ extension Dump {
                 let end = region.runs.last { $0.source != nil }.map { $0.offset + $0.length } ?? 0
                 try file.setSize(end, name: path.string)
             }
-            manifest.regions.append(
-                ManifestEntry(region, name: isHeader ? region.name : name, checksum: checksum)
-            )
+            manifest.regions.append(ManifestEntry(region, name: name, checksum: checksum))
         }
         return manifest
     }

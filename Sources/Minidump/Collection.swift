@@ -39,7 +39,7 @@ struct Collection {
         var dump = Dump(kind: .collection, source: name)
         var contents = ContentFiles(try takeHeader(into: &dump))
         guard let header = dump.header, let headerRegion = dump.headerRegion else {
-            dump.regions = contents.unused.map(DumpRegion.init(file:))
+            dump.regions = contents.unused.filter { $0.size > 0 }.map(DumpRegion.init(file:))
             dump.findings.append(
                 .error("no-header", name, "no header region, so the addresses of the regions are not known")
             )
@@ -60,7 +60,7 @@ struct Collection {
                     "the header has no region for this file"
                 )
             )
-            dump.regions.append(DumpRegion(file: file))
+            if file.size > 0 { dump.regions.append(DumpRegion(file: file)) }
         }
         return dump
     }

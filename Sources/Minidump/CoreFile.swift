@@ -146,7 +146,7 @@ struct PieceName: Equatable, CustomStringConvertible {
         if isMissing { region.removeLast(Self.missing.count) }
     }
 
-    private static let missing = ".missing"
+    static let missing = ".missing"
 
     var description: String {
         if !isMissing && offset == 0 { return region }

@@ -84,6 +84,10 @@ struct MemoryImage {
                 )
                 continue
             }
+            guard entry.size > 0 else {
+                dump.findings.append(.warning("empty", entry.fullName, "the region has no bytes"))
+                continue
+            }
             let region = DumpRegion(
                 name: entry.fullName,
                 physicalAddress: entry.address,

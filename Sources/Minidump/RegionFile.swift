@@ -9,7 +9,7 @@ enum RegionFile {
 
     /// A region's name with only characters that a file name and a section name can hold.
     static func safe(_ name: String) -> String {
-        let allowed = name.utf8.prefix(64).map { byte -> UInt8 in
+        let allowed = name.utf8.prefix(nameLimit).map { byte -> UInt8 in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),
@@ -18,8 +18,13 @@ enum RegionFile {
             default: UInt8(ascii: "_")
             }
         }
-        return allowed.isEmpty ? "_" : String(decoding: allowed, as: UTF8.self)
+        // What ends like a missing piece would be taken for one.
+        let safe = String(decoding: allowed, as: UTF8.self).replacing(PieceName.missing, with: "_missing")
+        return safe.isEmpty ? "_" : safe
     }
+
+    /// Longer names are cut off.
+    private static let nameLimit = 64
 
     /// The region that a file is named after.
     static func region(of path: FilePath) -> String {
@@ -38,7 +43,7 @@ enum RegionFile {
             var (name, number) = (base, numbers[base.lowercased(), default: 1])
             while !taken.insert(name.lowercased()).inserted {
                 number += 1
-                name = "\(base)-\(number)"
+                name = base.prefix(nameLimit - "-\(number)".count) + "-\(number)"
             }
             numbers[base.lowercased()] = number
             return name

@@ -34,11 +34,17 @@ struct MinidumpCollect: ParsableCommand {
         }
         try dump.expectRegions(for: "collect from")
         // The parts inside of the header come with it.
-        let regions = (dump.headerRegion.map { [$0] } ?? []) + dump.regionsOutsideOfHeader
+        let regions = dump.regionsOutsideOfHeader
         if place.dryRun {
-            return try output.print(RegionListing(dump, regions: regions)) { $0.table.description }
+            let all = (dump.headerRegion.map { [$0] } ?? []) + regions
+            return try output.print(RegionListing(dump, regions: all)) { $0.table.description }
         }
-        let manifest = try dump.write(regions, to: place.path, progress: CopyProgress.report)
+        let manifest = try dump.write(
+            regions,
+            header: dump.headerRegion,
+            to: place.path,
+            progress: CopyProgress.report
+        )
         try report(manifest, to: place.path, output)
     }
 }

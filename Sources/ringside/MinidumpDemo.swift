@@ -179,10 +179,7 @@ private struct DemoProof {
         let collected = directory.appending("collected")
         let core = directory.appending("minidump.elf")
         let image = try Dump(opening: [crash.memory])
-        _ = try image.write(
-            (image.headerRegion.map { [$0] } ?? []) + image.regionsOutsideOfHeader,
-            to: collected
-        )
+        _ = try image.write(image.regionsOutsideOfHeader, header: image.headerRegion, to: collected)
         _ = try Dump(opening: [collected]).assemble(to: core)
         let dump = try Dump(opening: [core])
         guard let oracle = try Dump(opening: [crash.oracle]).memory else {

@@ -41,7 +41,7 @@ struct DumpTests {
     @Test func collectingAssemblingAndSplittingKeepEveryByte() throws {
         let image = try image()
         let collected = scratch.path.appending("collected")
-        _ = try image.write([try #require(image.headerRegion)] + image.regionsOutsideOfHeader, to: collected)
+        _ = try image.write(image.regionsOutsideOfHeader, header: image.headerRegion, to: collected)
         let collection = try Dump(opening: [collected])
         #expect(collection.kind == .collection && collection.findings.isEmpty)
         try expectAllRegions(collection)
@@ -63,7 +63,7 @@ struct DumpTests {
     @Test func aMissingShortOrLongFileMovesNothing() throws {
         let image = try image()
         let collected = scratch.path.appending("collected")
-        _ = try image.write([try #require(image.headerRegion)] + image.regionsOutsideOfHeader, to: collected)
+        _ = try image.write(image.regionsOutsideOfHeader, header: image.headerRegion, to: collected)
         try collected.appending("md_KREGION2.BIN").removeTree()
         try collected.appending("md_KREGION3.BIN").write(
             try collected.appending("md_KREGION3.BIN").readAll().prefix(100)

@@ -118,6 +118,27 @@ struct HostileTests {
         }
     }
 
+    @Test func namesStayApartHoweverTheyAreCut() throws {
+        let long = String(repeating: "K", count: 70)
+        let names = RegionFile.uniqueNames(for: [long, long, "KELF_HEADER", "K.missing", "ka", "KA"])
+        #expect(names[1] == String(repeating: "K", count: 62) + "-2")
+        #expect(names[2...] == ["KELF_HEADER-2", "K_missing", "ka", "KA-2"])
+        // A name that was made safe is its own safe name: taking a core apart finds the same files.
+        #expect(names.map(RegionFile.safe) == names)
+        #expect(RegionFile.uniqueNames(for: names) == names)
+    }
+
+    @Test func aRegionWithTheHeadersNameDoesNotReplaceTheHeader() throws {
+        let firmware = try Firmware()
+        let header = firmware.image[firmware.regionTable..<firmware.regionTable + 24]
+        firmware.set(Array(header), at: firmware.regionTable + 40)
+        let image = try Dump(opening: [scratch.file("ram", firmware.image)])
+        let collected = scratch.path.appending("collected")
+        _ = try image.write(image.regionsOutsideOfHeader, header: image.headerRegion, to: collected)
+        #expect(try collected.appending("md_KELF_HEADER.BIN").readAll().starts(with: ELFFile.magic))
+        #expect(try collected.appending("md_KELF_HEADER-2.BIN").readAll().count == 4096)
+    }
+
     @Test func aRegionThatCoversAllOfTheImageManyTimesIsRefused() throws {
         let firmware = try Firmware()
         for region in 1...8 {

@@ -17,7 +17,7 @@ struct OracleTests {
         firmware = try Firmware(note: VMCoreInfo(text: "OSRELEASE=6.1.0-test\n").note)
         let image = try Dump(opening: [scratch.file("ram", firmware.image)])
         let collected = scratch.path.appending("collected")
-        _ = try image.write([try #require(image.headerRegion)] + image.regionsOutsideOfHeader, to: collected)
+        _ = try image.write(image.regionsOutsideOfHeader, header: image.headerRegion, to: collected)
         try collected.appending("md_KREGION2.BIN").removeTree()
         let short = collected.appending("md_KREGION3.BIN")
         try short.write(try short.readAll().prefix(100))
