@@ -55,6 +55,7 @@ let package = Package(
             dependencies: ["CMinidump"],
             cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
         ),
+        .executableTarget(name: "MinidumpOperations", dependencies: ["CMinidumpBench"]),
         .target(name: "CVirtioSCSI", dependencies: ["CVirtqueue"], cSettings: coreSettings),
         .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
         .target(

@@ -53,14 +53,6 @@ struct MinidumpBench: AsyncParsableCommand {
     )
     var check = false
 
-    @Option(
-        help: ArgumentHelp(
-            "One batch of OPERATION:REGIONS and nothing else, to be counted.",
-            visibility: .hidden
-        )
-    )
-    var count: String?
-
     @OptionGroup var output: OutputOptions
 
     private static func fills(_ text: String) throws -> [Int] {
@@ -81,7 +73,6 @@ struct MinidumpBench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let count { return try runOnce(count) }
         let place =
             try directory.map { FilePath($0) } ?? FilePath.makeTemporaryDirectory(prefix: "ringside-bench")
         let work = directory == nil ? place : place.appending("ringside-bench.\(SystemCalls.processID)")
@@ -96,15 +87,6 @@ struct MinidumpBench: AsyncParsableCommand {
             for line in report.broken { Terminal.writeError("ringside: \(line)") }
             throw ExitCode(1)
         }
-    }
-
-    private func runOnce(_ count: String) throws {
-        let words = count.split(separator: ":")
-        guard words.count == 2, let regions = Int(words[1]),
-            (1...OperationBenchmark.regionLimit).contains(regions),
-            let benchmark = OperationBenchmark.all.first(where: { $0.name == words[0] })
-        else { throw ValidationError("--count \(count): not OPERATION:REGIONS") }
-        _ = try benchmark.nanoseconds(regions: regions, batches: 1)
     }
 
     private func measure(in directory: FilePath) async throws -> BenchReport {

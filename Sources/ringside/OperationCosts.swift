@@ -9,7 +9,7 @@ struct OperationCost: Encodable {
     var operation: String
     var regions: Int
     var nanoseconds: Double
-    /// User-mode instructions; `nil` without valgrind.
+    /// User-mode instructions; `nil` where valgrind or its program is not installed.
     var instructions: Double?
 }
 
@@ -18,16 +18,19 @@ struct OperationCosts {
     var sizes: [Int]
     var rounds: Int
 
-    /// Nanoseconds in this process; instructions in another one, in which valgrind counts them.
+    /// Nanoseconds in this process; instructions in a program beside it, in which valgrind counts them.
     func measure() async throws -> [OperationCost] {
-        let valgrind = FilePath.locate(program: "valgrind")
+        let program = try FilePath("/proc/self/exe").resolved().removingLastComponent().appending(
+            "MinidumpOperations"
+        )
+        let valgrind = program.exists ? FilePath.locate(program: "valgrind") : nil
         var costs: [OperationCost] = []
         for benchmark in OperationBenchmark.all {
             for size in sizes {
                 Terminal.showProgress("\(benchmark.name) at \(size) regions")
                 guard let nanoseconds = try nanoseconds(benchmark, size) else { continue }
                 var cost = OperationCost(operation: benchmark.name, regions: size, nanoseconds: nanoseconds)
-                if let valgrind { cost.instructions = try await instructions(cost, valgrind) }
+                if let valgrind { cost.instructions = try await instructions(cost, valgrind, program) }
                 costs.append(cost)
             }
         }
@@ -42,13 +45,14 @@ struct OperationCosts {
         return try benchmark.nanoseconds(regions: size, batches: 100 * rounds).map { min($0, slow) }
     }
 
-    private func instructions(_ cost: OperationCost, _ valgrind: FilePath) async throws -> Double? {
-        let program = try FilePath("/proc/self/exe").resolved()
+    private func instructions(_ cost: OperationCost, _ valgrind: FilePath, _ program: FilePath) async throws
+        -> Double?
+    {
         let result = try await Subprocess.run(
             .path(valgrind),
             arguments: [
                 "--tool=callgrind", "--collect-atstart=no", "--callgrind-out-file=/dev/null", program.string,
-                "minidump", "bench", "--count", "\(cost.operation):\(cost.regions)",
+                cost.operation, "\(cost.regions)",
             ],
             output: .discarded,
             error: .string(limit: 1 << 16)
