@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define ARENA_BYTES    (64ULL << 20)
-#define ARENA_ATTEMPTS 5
+#define ARENA_ATTEMPTS 3
 #define CANARY_ADDS    100000
 
 char *arena;

@@ -23,7 +23,7 @@
 #define WARM_UP	   5
 #define CHAINS	   2048
 #define ROUNDS_MAX 101
-#define ATTEMPTS   6
+#define ATTEMPTS   3
 #define NEAR_NS	   250
 
 #define KERNEL (1 << PAIR_SPLIT | 1 << PAIR_PACKED | 1 << PAIR_VHOST)

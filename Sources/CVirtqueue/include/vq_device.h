@@ -57,6 +57,7 @@ struct vq_used {
  * @avail: private
  * @used: private
  * @memory: private
+ * @log: private; where to log writes, or NULL
  * @num: private
  * @unsignalled: private; packed: descriptors since the last signal decision
  * @packed: private; VIRTIO_F_RING_PACKED
@@ -71,7 +72,6 @@ struct vq_used {
  * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
  * @signalled_used: private; split: the used index of the last signal decision
  * @hint: private; the region of the last translation
- * @log: private; where to log writes, or NULL
  *
  * Compilers read an index at a multiple of 4 together with what is behind it,
  * and then wait for both to be written; so each index has flags before it.
@@ -81,6 +81,7 @@ struct vq_device {
 	const void *avail;
 	void *used;
 	const struct vq_memory *memory;
+	const struct vq_log *log;
 	__u32 num;
 	__u32 unsignalled;
 	_Bool packed;
@@ -95,7 +96,6 @@ struct vq_device {
 	_Bool notify_on_empty;
 	__u16 signalled_used;
 	const struct vq_region *hint;
-	const struct vq_log *log;
 };
 
 /**
