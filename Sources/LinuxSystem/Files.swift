@@ -28,18 +28,24 @@ extension FilePath {
     public var isDirectory: Bool { appending(".").exists }
 
     /// The names in a directory, sorted, without `.` and `..`; the corresponding C functions are `opendir` and `readdir`.
-    public func entryNames() throws(Errno) -> [String] {
+    public func entryNames() throws(Errno) -> [String] { try entries().map(\.name) }
+
+    /// The names in a directory, sorted, without `.` and `..`, each with its type, which is one of `DT_DIR`, `DT_REG` and
+    /// so on; the corresponding C functions are `opendir` and `readdir`.
+    public func entries() throws(Errno) -> [(name: String, type: CInt)] {
         guard let directory = unsafe opendir(string) else { throw Errno(rawValue: Glibc.errno) }
         defer { unsafe closedir(directory) }
-        var names: [String] = []
+        var entries: [(name: String, type: CInt)] = []
+        Glibc.errno = 0
         // The entry is valid until the next readdir; its name is copied at once.
         while let entry = unsafe readdir(directory) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
                 unsafe String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
             }
-            if name != "." && name != ".." { names.append(name) }
+            if name != "." && name != ".." { entries.append((name, CInt(unsafe entry.pointee.d_type))) }
         }
-        return names.sorted()
+        if Glibc.errno != 0 { throw Errno(rawValue: Glibc.errno) }
+        return entries.sorted { $0.name < $1.name }
     }
 
     /// Makes a directory; the corresponding C function is `mkdir`.
@@ -106,10 +112,68 @@ extension FilePath {
 
     /// Removes a file, or a directory with all that is in it; links are removed, not followed.
     public func removeTree() throws(Errno) {
-        if unsafe unlink(string) == 0 { return }
-        guard Glibc.errno == EISDIR else { throw Errno(rawValue: Glibc.errno) }
-        for name in try entryNames() { try appending(name).removeTree() }
+        do {
+            try removeFile()
+        } catch .isDirectory {
+            for name in try entryNames() { try appending(name).removeTree() }
+            try removeDirectory()
+        }
+    }
+
+    /// Removes a directory with nothing in it; the corresponding C function is `rmdir`.
+    public func removeDirectory() throws(Errno) {
         if unsafe rmdir(string) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// Removes a file or a link; the corresponding C function is `unlink`.
+    public func removeFile() throws(Errno) {
+        if unsafe unlink(string) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// What a symbolic link holds; the corresponding C function is `readlink`.
+    public func linkTarget() throws(Errno) -> FilePath {
+        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        // readlink stays within the count that it is given.
+        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+            guard let start = buffer.baseAddress else { return -1 }
+            return unsafe readlink(string, start.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+        if count < 0 { throw Errno(rawValue: Glibc.errno) }
+        return FilePath(String(decoding: bytes.prefix(count), as: UTF8.self))
+    }
+
+    /// Writes a whole file under another name, makes the disk keep it, and puts it in its place in one step: after a crash
+    /// either the old content is there or the new; the C functions are `fsync` and `rename`.
+    public func replace(with bytes: some Sequence<UInt8>, permissions: FilePermissions = .ownerReadWrite)
+        throws
+    {
+        let unfinished = FilePath("\(string).\(getpid())")
+        do {
+            let options: FileDescriptor.OpenOptions = [.create, .truncate, .closeOnExec]
+            let file = try FileDescriptor.open(
+                unfinished,
+                .writeOnly,
+                options: options,
+                permissions: permissions
+            )
+            try file.closeAfter {
+                _ = try file.writeAll(bytes)
+                if fsync(file.rawValue) != 0 { throw Errno(rawValue: Glibc.errno) }
+            }
+            try unfinished.rename(to: self)
+        } catch {
+            do throws(Errno) { try unfinished.removeFile() } catch { /* It was not made. */  }
+            throw error
+        }
+        let parent = removingLastComponent()
+        let directory = try FileDescriptor.open(
+            parent.isEmpty ? "." : parent,
+            .readOnly,
+            options: [.directory, .closeOnExec]
+        )
+        try directory.closeAfter {
+            if fsync(directory.rawValue) != 0 { throw Errno(rawValue: Glibc.errno) }
+        }
     }
 
     /// Gives a file another name in the same file system, over any that has it; the C function is `rename`.
