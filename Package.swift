@@ -48,6 +48,7 @@ let package = Package(
         // Floor 0: C, and what the kernel shares.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CKmod", pkgConfig: "libkmod", providers: [.apt(["libkmod-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CVirtqueue", exclude: ["user"], cSettings: coreSettings),
         .target(name: "CMinidump", exclude: ["user"], cSettings: minidumpSettings),
         .target(
@@ -98,7 +99,11 @@ let package = Package(
             dependencies: ["CKmod", "LinuxSystem", "OptionParsing", system],
             swiftSettings: settings
         ),
-        .target(name: "TargetConfig", dependencies: ["LinuxSystem", system], swiftSettings: settings),
+        .target(
+            name: "TargetConfig",
+            dependencies: ["CYAML", "LinuxSystem", system],
+            swiftSettings: settings
+        ),
 
         // Floor 3: devices and machines.
         .target(
@@ -263,7 +268,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["TestVM", "LinuxSystem", subprocess, system],
-            exclude: ["Modules"],
+            exclude: ["Guest", "Modules"],
             swiftSettings: settings
         ),
     ]

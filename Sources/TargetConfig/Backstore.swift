@@ -15,11 +15,38 @@ public struct Backstore: Equatable, Sendable, Encodable {
     /// The file or device behind it, where there is one.
     public var file: String?
     public var isNullIO: Bool
+    /// How a file is written.
+    public var mode: BackstoreSpec.FileMode?
+    public var isReadOnly: Bool
+    /// The handler of a user backstore and what it makes of the rest.
+    public var configuration: String?
     /// The directories of the LUNs that export it, relative to `target`.
     public var exportedBy: [String]
 
+    /// What it keeps its blocks in; nil where the kernel does not tell enough.
+    public var spec: BackstoreSpec? {
+        let size = size.map { ByteSize(bytes: $0) }
+        let path = file.map { FilePath($0) }
+        switch (plugin, path, size) {
+        case ("rd_mcp", _, let size?): return .ramdisk(size: size, nullio: isNullIO)
+        case ("fileio", let path?, _): return .file(path, size: size, mode: mode ?? .synchronous)
+        case ("iblock", let path?, _): return .block(path, readOnly: isReadOnly)
+        case ("pscsi", let path?, _): return .pscsi(path)
+        case ("user", _, let size?): return configuration.map { .user($0, size: size) }
+        default: return nil
+        }
+    }
+
     /// True for a backstore that `target create` made for a LUN of its own: it is removed with the target.
     public var isOwned: Bool { name.contains(":") }
+
+    /// What is wrong with the name of a backstore that may be somebody else's; nil where nothing is.
+    static func fault(inName name: String) -> String? {
+        let isPlain = name.utf8.allSatisfy { (0x21..<0x7f).contains($0) && $0 != UInt8(ascii: "/") }
+        let isName = isPlain && (1...223).contains(name.utf8.count) && name != "." && name != ".."
+        return isName
+            ? nil : "the backstore name '\(name)' is not 1 to 223 printable characters without a '/'"
+    }
 
     /// The name of the backstore that `target create` makes for a LUN.
     ///
@@ -30,97 +57,49 @@ public struct Backstore: Equatable, Sendable, Encodable {
     }
 }
 
-/// The fields of a storage object's `info` file, which is text for people.
-struct BackstoreInfo {
-    private let text: String
-    private let words: [Substring]
-
-    init(_ text: String) {
-        self.text = text
-        words = text.split { $0 == " " || $0 == "\n" }
-    }
-
-    /// The words that follow `label`.
-    private func words(after label: Substring) -> ArraySlice<Substring>? {
-        words.firstIndex(of: label).map { words[($0 + 1)...] }
-    }
-
-    /// `PAGES/PAGE_SIZE: 16*4096` of a ramdisk, `Size: 1048576` of a file.
-    var size: Int64? {
-        if let pages = words(after: "PAGES/PAGE_SIZE:")?.first {
-            let factors = pages.split(separator: "*").compactMap { Int64($0) }
-            return factors.count == 2 ? factors[0] * factors[1] : nil
-        }
-        return words(after: "Size:")?.first.flatMap { Int64($0) }
-    }
-
-    var isNullIO: Bool { words(after: "nullio:")?.first == "1" }
-
-    /// The path of a file or device, which may have blanks in it.
-    var file: String? {
-        part(from: "File: ", to: "  Size: ") ?? part(from: "UDEV PATH: ", to: "  readonly: ")
-    }
-
-    private func part(from start: String, to end: String) -> String? {
-        guard let opening = text.firstRange(of: start) else { return nil }
-        let rest = text[opening.upperBound...]
-        guard let closing = rest.ranges(of: end).last, closing.lowerBound > rest.startIndex else {
-            return nil
-        }
-        return String(rest[..<closing.lowerBound])
-    }
-}
-
 extension TargetTree {
     /// Every backstore, in the order of the names, with the LUNs that export it, of any fabric.
     ///
     /// - Throws: an `OperationError` when configfs is absent or cannot be read.
-    public func backstores() throws(OperationError) -> [Backstore] {
-        let exports = try exports()
-        var found: [Backstore] = []
-        for hba in try entries("core") where hba.kind == .directory && hba.name != "alua" {
-            let directory = FilePath("core").appending(hba.name)
-            for object in try entries(directory) where object.kind == .directory {
-                let path = directory.appending(object.name)
-                found.append(try backstore(path, plugin: hba.name, exportedBy: exports[path.string] ?? []))
-            }
-        }
-        return found.sorted { ($0.name, $0.path) < ($1.name, $1.path) }
-    }
+    public func backstores() throws(OperationError) -> [Backstore] { try LiveState(of: self).backstores }
 
-    private func backstore(
+    func backstore(
         _ path: FilePath,
         plugin: String,
         exportedBy: [String]
     ) throws(OperationError) -> Backstore {
         let info: BackstoreInfo
         do throws(Errno) {
-            info = BackstoreInfo(try fileSystem.read(base.pushing(path).appending("info")))
+            info = BackstoreInfo(try fileSystem.readAttribute(base.pushing(path).appending("info")))
         } catch {
             throw OperationError("read", path.appending("info").string, errno: error)
         }
+        let kind = String(plugin.prefix(upTo: plugin.lastIndex(of: "_") ?? plugin.endIndex))
+        let isRamdisk = kind == "rd_mcp"
         return Backstore(
             name: path.lastComponent?.string ?? "",
-            plugin: String(plugin.prefix(upTo: plugin.lastIndex(of: "_") ?? plugin.endIndex)),
+            plugin: kind,
             path: path.string,
-            isEnabled: try attribute(path.appending("enable")) == "1",
+            // Only one that is enabled can be exported.
+            isEnabled: exportedBy.isEmpty ? try attribute(path.appending("enable")) == "1" : true,
             size: info.size,
-            file: info.file,
-            isNullIO: info.isNullIO,
+            file: kind == "pscsi" ? try attribute(path.appending("udev_path")) : isRamdisk ? nil : info.file,
+            isNullIO: isRamdisk && info.isNullIO,
+            mode: isRamdisk ? nil : info.mode,
+            isReadOnly: !isRamdisk && info.isReadOnly,
+            configuration: kind == "user" ? info.configuration : nil,
             exportedBy: exportedBy
         )
     }
 
-    /// For every exported backstore's path, the LUN directories of every fabric that link to it.
-    func exports() throws(OperationError) -> [String: [String]] {
-        var found: [String: [String]] = [:]
-        for fabric in try requireTargets() where fabric != "core" {
-            for target in try targets(in: FilePath(fabric)) {
-                for lun in target.groups.flatMap(\.luns) {
-                    if let backstore = lun.backstore { found[backstore, default: []].append(lun.path) }
-                }
-            }
-        }
-        return found
+    /// The serial number of a backstore's unit, by which a guest knows the disk.
+    public func serial(of backstore: Backstore) throws(OperationError) -> String {
+        let file = FilePath(backstore.path).appending("wwn").appending("vpd_unit_serial")
+        let prefix = "T10 VPD Unit Serial Number: "
+        guard let text = try attribute(file), text.hasPrefix(prefix) else { return "" }
+        return String(text.dropFirst(prefix.count))
     }
+
+    /// For every exported backstore's path, the LUN directories of every fabric that link to it.
+    func exports() throws(OperationError) -> [String: [String]] { try LiveState(of: self).exports }
 }

@@ -26,7 +26,7 @@ extension TargetTree {
         var plan = Plan()
         var placement = try BackstorePlacement(in: self)
         try checkMemory(for: [spec])
-        _ = try planBackstore(named: name, spec, &placement, into: &plan)
+        _ = try planBackstore(BackstoreRequest(name: name, spec: spec), &placement, into: &plan)
         return plan
     }
 
@@ -49,40 +49,68 @@ extension TargetTree {
 
     /// Appends the steps of one backstore and returns its path.
     func planBackstore(
-        named name: String,
-        _ spec: BackstoreSpec,
+        _ request: BackstoreRequest,
         _ placement: inout BackstorePlacement,
         into plan: inout Plan
     ) throws(OperationError) -> FilePath {
-        let path = try placement.reserve(name, for: spec)
+        let spec = request.spec
+        let path = try placement.reserve(request.name, for: spec)
         let size = try checkSource(of: spec)
         if let file = spec.path, let size, size.isNew { plan.append(.createFile(file, size: size.size)) }
         plan.append(.makeDirectory(path.removingLastComponent()))
         plan.append(.makeDirectory(path))
-        if let file = spec.path {
-            plan.append(.write(file.string, to: path.appending("udev_path"), replacing: nil))
-        }
-        plan.append(
-            .write(control(of: spec, size: size?.size), to: path.appending("control"), replacing: nil)
+        let settings = try Self.settings(
+            of: request,
+            at: path,
+            control: control(of: spec, size: size?.size)
         )
-        plan.append(.write("1", to: path.appending("enable"), replacing: nil))
-        let serial = Self.serial(of: name)
-        plan.append(.write(serial, to: path.appending("wwn").appending("vpd_unit_serial"), replacing: nil))
+        for setting in settings { plan.append(setting) }
         return path
     }
 
-    private func control(of spec: BackstoreSpec, size: ByteSize?) -> String {
+    /// The steps that make an empty backstore directory what the request says.
+    static func settings(of request: BackstoreRequest, at path: FilePath, control: String) -> [Operation] {
+        var steps: [Operation] = []
+        if let file = request.spec.path {
+            steps.append(.write(file.string, to: path.appending("udev_path"), replacing: nil))
+        }
+        steps.append(.write(control, to: path.appending("control"), replacing: nil))
+        steps.append(.write("1", to: path.appending("enable"), replacing: nil))
+        let serial = request.serial ?? Self.serial(of: request.name)
+        steps.append(.write(serial, to: path.appending("wwn").appending("vpd_unit_serial"), replacing: nil))
+        for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
+            steps.append(.write(value, to: path.appending("attrib").appending(name), replacing: nil))
+        }
+        for (name, number) in request.aluaGroups.sorted(by: { $0.key < $1.key }) {
+            steps += aluaGroup(name, number, at: path)
+        }
+        return steps
+    }
+
+    /// The steps that make an ALUA target port group of a backstore.
+    static func aluaGroup(_ name: String, _ number: UInt16, at path: FilePath) -> [Operation] {
+        let group = path.appending("alua").appending(name)
+        return [
+            .makeDirectory(group), .write("\(number)", to: group.appending("tg_pt_gp_id"), replacing: nil),
+        ]
+    }
+
+    func control(of spec: BackstoreSpec, size: ByteSize?) throws(OperationError) -> String {
         switch spec {
         case .ramdisk(let size, let nullio):
-            "rd_pages=\(size.bytes / Int64(getpagesize()))" + (nullio ? ",rd_nullio=1" : "")
-        case .file(let path, _, let buffered):
-            "fd_dev_name=\(path),fd_dev_size=\(size?.bytes ?? 0)" + (buffered ? ",fd_buffered_io=1" : "")
-        case .block(let path, let readOnly): "udev_path=\(path),readonly=\(readOnly ? 1 : 0)"
+            return "rd_pages=\(size.bytes / Int64(getpagesize()))" + (nullio ? ",rd_nullio=1" : "")
+        case .file(let path, _, let mode):
+            let modes = [BackstoreSpec.FileMode.buffered: ",fd_buffered_io=1", .direct: ",fd_async_io=1"]
+            return "fd_dev_name=\(path),fd_dev_size=\(size?.bytes ?? 0)" + (modes[mode] ?? "")
+        case .block(let path, let readOnly): return "udev_path=\(path),readonly=\(readOnly ? 1 : 0)"
+        case .pscsi(let path): return try scsiAddress(of: path)
+        case .user(let configuration, let size):
+            return "dev_config=\(configuration),dev_size=\(size.bytes)"
         }
     }
 
     /// A serial that stays the same across reboots: a guest knows its disks by it. Shaped as targetcli shapes it.
-    private static func serial(of name: String) -> String {
+    static func serial(of name: String) -> String {
         let digits = StableHash.hexadecimal("serial:\(name)") + StableHash.hexadecimal("unit:\(name)")
         var rest = Substring(digits)
         return [8, 4, 4, 4, 12].map { count in

@@ -54,9 +54,8 @@ extension TargetTree {
 
     /// The backstore, and its HBA directory when nothing else is in it.
     func planRemoval(of backstore: Backstore, into plan: inout Plan) throws(OperationError) {
-        let path = FilePath(backstore.path)
-        let hba = path.removingLastComponent()
-        plan.append(.removeBackstore(path))
+        let hba = FilePath(backstore.path).removingLastComponent()
+        for step in try removal(of: backstore) { plan.append(step) }
         let others = try entries(hba).filter { $0.kind == .directory && $0.name != backstore.name }
         if others.isEmpty { plan.append(.removeDirectory(hba)) }
     }

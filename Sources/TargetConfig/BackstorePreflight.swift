@@ -55,7 +55,33 @@ extension TargetTree {
         case .block(let path, _):
             try checkDevice(path)
             return nil
+        case .pscsi(let path):
+            _ = try scsiAddress(of: path)
+            return nil
+        case .user: return nil
         }
+    }
+
+    /// The address of a SCSI disk as pscsi's `control` file takes it, from where sysfs has the disk.
+    func scsiAddress(of path: FilePath) throws(OperationError) -> String {
+        let block = FilePath("/sys/class/block").appending(path.lastComponent?.string ?? "")
+        let numbers: [Substring]
+        do throws(Errno) {
+            let device = try fileSystem.linkTarget(block.appending("device"))
+            numbers = device.lastComponent?.string.split(separator: ":") ?? []
+        } catch {
+            numbers = []
+        }
+        guard numbers.count == 4 else {
+            throw OperationError(
+                "create",
+                "backstore pscsi:\(path)",
+                errno: .noSuchFileOrDirectory,
+                cause: "there is no such SCSI disk"
+            )
+        }
+        let names = ["scsi_host_id", "scsi_channel_id", "scsi_target_id", "scsi_lun_id"]
+        return zip(names, numbers).map { "\($0)=\($1)" }.joined(separator: ",")
     }
 
     private func checkFile(_ path: FilePath, _ size: ByteSize?) throws(OperationError) -> (ByteSize, Bool) {

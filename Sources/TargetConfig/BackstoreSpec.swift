@@ -5,17 +5,33 @@ public import SystemPackage
 /// What a backstore keeps its blocks in, and how to write that down.
 ///
 ///     ramdisk:SIZE[,nullio]
-///     file:/PATH[,size=SIZE][,buffered]
+///     file:/PATH[,size=SIZE][,buffered|,direct]
 ///     block:/DEV[,readonly]
+///     pscsi:/DEV
+///     user:HANDLER/CONFIG,size=SIZE
 ///
 /// The corresponding configfs object is `target/core/<plugin>_<n>/<name>` with its `control` and `enable` files.
 public enum BackstoreSpec: Hashable, Sendable, CustomStringConvertible {
     /// Pages of the kernel's memory; with `nullio` none at all: reads and writes move no data.
     case ramdisk(size: ByteSize, nullio: Bool)
-    /// A file, made with `size` where it is absent. Writes reach the disk before they are answered unless `buffered`.
-    case file(FilePath, size: ByteSize?, buffered: Bool)
+    /// A file, made with `size` where it is absent.
+    case file(FilePath, size: ByteSize?, mode: FileMode)
     /// A whole block device, claimed for the backstore alone.
     case block(FilePath, readOnly: Bool)
+    /// A SCSI disk whose own command set is passed through.
+    case pscsi(FilePath)
+    /// What a program in user space keeps (TCMU): the handler's name and what it makes of the rest.
+    case user(String, size: ByteSize)
+
+    /// How a file is written.
+    public enum FileMode: String, Hashable, Sendable, Encodable {
+        /// A write reaches the disk before it is answered (`O_DSYNC`).
+        case synchronous
+        /// Through the page cache, with a write cache that the guest sees.
+        case buffered
+        /// Past the page cache, asynchronously (`O_DIRECT`).
+        case direct
+    }
 
     /// The longest path in bytes: the kernel cuts a longer one without a word.
     public static let longestPath = 255
@@ -26,32 +42,27 @@ public enum BackstoreSpec: Hashable, Sendable, CustomStringConvertible {
         case .ramdisk: "rd_mcp"
         case .file: "fileio"
         case .block: "iblock"
-        }
-    }
-
-    /// The kernel module of the plugin.
-    var module: String {
-        switch self {
-        case .ramdisk: "target_core_mod"
-        case .file: "target_core_file"
-        case .block: "target_core_iblock"
+        case .pscsi: "pscsi"
+        case .user: "user"
         }
     }
 
     /// The file or device behind it.
     public var path: FilePath? {
         switch self {
-        case .ramdisk: nil
-        case .file(let path, _, _), .block(let path, _): path
+        case .ramdisk, .user: nil
+        case .file(let path, _, _), .block(let path, _), .pscsi(let path): path
         }
     }
 
     public var description: String {
         switch self {
         case .ramdisk(let size, let nullio): "ramdisk:\(size)\(nullio ? ",nullio" : "")"
-        case .file(let path, let size, let buffered):
-            "file:\(path)\(size.map { ",size=\($0)" } ?? "")\(buffered ? ",buffered" : "")"
+        case .file(let path, let size, let mode):
+            "file:\(path)\(size.map { ",size=\($0)" } ?? "")\(mode == .synchronous ? "" : ",\(mode)")"
         case .block(let path, let readOnly): "block:\(path)\(readOnly ? ",readonly" : "")"
+        case .pscsi(let path): "pscsi:\(path)"
+        case .user(let configuration, let size): "user:\(configuration),size=\(size)"
         }
     }
 
@@ -64,11 +75,13 @@ public enum BackstoreSpec: Hashable, Sendable, CustomStringConvertible {
         case "ramdisk": self = try Self.ramdisk(&options)
         case "file", "fileio": self = try Self.file(&options)
         case "block", "iblock": self = try Self.block(&options)
+        case "pscsi": self = .pscsi(try options.path())
+        case "user": self = try Self.user(&options)
         default:
             throw options.failure(
                 options.kind.isEmpty
                     ? "names no kind of backstore" : "'\(options.kind)' is no kind of backstore",
-                hint: "the kinds are ramdisk:SIZE, file:/PATH and block:/DEV"
+                hint: "the kinds are ramdisk:SIZE, file:/PATH, block:/DEV, pscsi:/DEV and user:HANDLER/CONFIG"
             )
         }
         try options.finish()
@@ -90,7 +103,29 @@ public enum BackstoreSpec: Hashable, Sendable, CustomStringConvertible {
         let path = try options.path()
         let size = try options.size("size")
         if let size, size.bytes % 512 != 0 { throw options.failure("\(size) is not a multiple of 512") }
-        return .file(path, size: size, buffered: try options.flag("buffered"))
+        let isBuffered = try options.flag("buffered")
+        guard try options.flag("direct") else {
+            return .file(path, size: size, mode: isBuffered ? .buffered : .synchronous)
+        }
+        if isBuffered { throw options.failure("'buffered' and 'direct' exclude each other") }
+        return .file(path, size: size, mode: .direct)
+    }
+
+    private static func user(_ options: inout SpecOptions) throws(OperationError) -> BackstoreSpec {
+        let handler = options.argument.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard handler.count == 2, handler.allSatisfy({ !$0.isEmpty }) else {
+            throw options.failure("needs HANDLER/CONFIG", hint: "for example user:rbd/pool/image,size=1G")
+        }
+        guard options.argument.utf8.count < longestPath else {
+            throw options.failure(
+                "the configuration is longer than the \(longestPath - 1) bytes that the kernel keeps"
+            )
+        }
+        guard let size = try options.size("size") else {
+            throw options.failure("a user backstore needs a size")
+        }
+        guard size.bytes % 512 == 0 else { throw options.failure("\(size) is not a multiple of 512") }
+        return .user(options.argument, size: size)
     }
 
     private static func block(_ options: inout SpecOptions) throws(OperationError) -> BackstoreSpec {

@@ -11,6 +11,10 @@ public struct FileStatus: Equatable, Sendable {
     public var kind: Kind
     /// The size in bytes of a regular file.
     public var size: Int64
+    /// True for a file that takes no block: nothing was ever written to it.
+    public var isEmpty: Bool
+    /// How many directories are in a directory, where the file system counts them as links.
+    public var directoryCount: Int
     /// The same for every path that leads to the same file or device.
     public var identity: Identity
 
@@ -22,8 +26,15 @@ public struct FileStatus: Equatable, Sendable {
         public init(device: UInt64, inode: UInt64) { (self.device, self.inode) = (device, inode) }
     }
 
-    public init(kind: Kind, size: Int64 = 0, identity: Identity) {
+    public init(
+        kind: Kind,
+        size: Int64 = 0,
+        isEmpty: Bool = false,
+        directoryCount: Int = 0,
+        identity: Identity
+    ) {
         (self.kind, self.size, self.identity) = (kind, size, identity)
+        (self.isEmpty, self.directoryCount) = (isEmpty, directoryCount)
     }
 }
 
@@ -41,6 +52,8 @@ public protocol ConfigFileSystem: Sendable {
     func unlink(_ path: FilePath) throws(Errno)
     /// The whole of a small file.
     func read(_ path: FilePath) throws(Errno) -> String
+    /// One `read(2)`: configfs gives an attribute's value in one piece.
+    func readAttribute(_ path: FilePath) throws(Errno) -> String
     /// One `write(2)`: configfs takes an attribute's value in one piece.
     func write(_ value: String, to path: FilePath) throws(Errno)
     /// The names in a directory with what each is, in the order of the names.
@@ -51,6 +64,8 @@ public protocol ConfigFileSystem: Sendable {
     func linkTarget(_ path: FilePath) throws(Errno) -> FilePath
     /// A new sparse file of `size` bytes, for its owner only; `EEXIST` when there is one.
     func createFile(_ path: FilePath, size: Int64) throws(Errno)
+    /// Puts a whole file in its place in one step, kept across a crash: `fsync(2)` and `rename(2)`.
+    func replace(_ path: FilePath, with text: String) throws(Errno)
     /// Opens a block device for itself alone and lets go of it: `EBUSY` when it is mounted or claimed.
     func claim(_ device: FilePath) throws(Errno)
     /// `access(2)` for writing.

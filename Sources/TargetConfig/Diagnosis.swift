@@ -16,6 +16,10 @@ extension TargetTree {
         case (.write, _) where names.last == "enable": return explainRefusedBackstore(names, errno)
         case (.write, .fileExists) where names.last == "nexus":
             return Explanation(cause: "a nexus is set already", hint: "something else is changing the target")
+        case (.write, .invalidArgument) where names.contains("attrib"):
+            return Explanation(cause: "the kernel refuses the value", hint: "dmesg says why")
+        case (.write, .noFunction) where names.contains("attrib"):
+            return Explanation(cause: "this kind of backstore cannot do that")
         case (.link, .operationNotSupportedByDevice):
             return Explanation(cause: "the backstore is not enabled")
         default: return Explanation(cause: errno.description)

@@ -12,6 +12,9 @@ public struct LUNNumber: Hashable, Comparable, Sendable, CustomStringConvertible
 
     public var description: String { String(rawValue) }
 
+    /// - Parameter rawValue: at most `highest`.
+    init(_ rawValue: UInt16) { self.rawValue = rawValue }
+
     /// Reads a decimal number.
     ///
     /// - Throws: an `OperationError` that says why `text` is no LUN.
@@ -32,4 +35,18 @@ public struct LUNNumber: Hashable, Comparable, Sendable, CustomStringConvertible
     public static func < (left: LUNNumber, right: LUNNumber) -> Bool { left.rawValue < right.rawValue }
 
     var directory: String { "lun_\(rawValue)" }
+
+    /// The number that the kernel reads from a directory's name, where a guest can address it.
+    ///
+    /// It takes `0x` and a leading zero as C does: `lun_0x10` and `lun_020` are two more spellings of 16.
+    init?(directory: String) {
+        guard directory.hasPrefix("lun_") else { return nil }
+        let digits = directory.dropFirst(4).lowercased()
+        let number =
+            digits.hasPrefix("0x")
+            ? UInt16(digits.dropFirst(2), radix: 16)
+            : UInt16(digits, radix: digits.hasPrefix("0") ? 8 : 10)
+        guard let number, number <= Self.highest else { return nil }
+        rawValue = number
+    }
 }

@@ -10,62 +10,41 @@ public struct LinuxFileSystem: ConfigFileSystem {
 
     public init(lockTimeout: Int = 10) { self.lockTimeout = lockTimeout }
 
-    public func makeDirectory(_ path: FilePath) throws(Errno) {
-        // unsafe: the C string lives for the call.
-        try check(unsafe path.withPlatformString { unsafe mkdir($0, 0o755) })
-    }
+    public func makeDirectory(_ path: FilePath) throws(Errno) { try path.makeDirectory() }
 
-    public func removeDirectory(_ path: FilePath) throws(Errno) {
-        // unsafe: the C string lives for the call.
-        try check(unsafe path.withPlatformString { unsafe rmdir($0) })
-    }
+    public func removeDirectory(_ path: FilePath) throws(Errno) { try path.removeDirectory() }
 
     public func link(_ path: FilePath, to target: FilePath) throws(Errno) {
-        // unsafe: both C strings live for the call.
-        let result = unsafe target.withPlatformString { old in
-            unsafe path.withPlatformString { new in unsafe symlink(old, new) }
-        }
-        try check(result)
+        try path.makeSymbolicLink(to: target.string)
     }
 
-    public func unlink(_ path: FilePath) throws(Errno) {
-        // unsafe: the C string lives for the call.
-        try check(unsafe path.withPlatformString { unsafe Glibc.unlink($0) })
-    }
+    public func unlink(_ path: FilePath) throws(Errno) { try path.removeFile() }
 
     public func read(_ path: FilePath) throws(Errno) -> String {
-        try withDescriptor(path, .readOnly) { descriptor in
-            var bytes: [UInt8] = []
-            var count = 0
-            repeat {
-                var block = [UInt8](repeating: 0, count: 16384)
-                count = try unsafe block.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
-                bytes += block.prefix(count)
-            } while count > 0
-            return String(decoding: bytes, as: UTF8.self)
-        }
+        try Errno.narrow { try path.readText() }
+    }
+
+    public func readAttribute(_ path: FilePath) throws(Errno) -> String {
+        // No attribute is longer than a page.
+        let bytes = try withDescriptor(path, .readOnly) { try $0.readBytes(upTo: 4096) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     public func write(_ value: String, to path: FilePath) throws(Errno) {
         let bytes = Array(value.utf8)
-        let count = try withDescriptor(path, .writeOnly) { descriptor in
-            try unsafe bytes.withUnsafeBytes { try unsafe descriptor.write($0) }
-        }
+        let count = try withDescriptor(path, .writeOnly) { try $0.writeSome(bytes[...]) }
         if count != bytes.count { throw .ioError }
     }
 
     public func createFile(_ path: FilePath, size: Int64) throws(Errno) {
         let options: FileDescriptor.OpenOptions = [.create, .exclusiveCreate, .closeOnExec]
-        let descriptor: FileDescriptor
-        do {
-            descriptor = try .open(path, .writeOnly, options: options, permissions: .ownerReadWrite)
-        } catch {
-            throw errno(of: error)
+        let descriptor = try Errno.narrow {
+            try FileDescriptor.open(path, .writeOnly, options: options, permissions: .ownerReadWrite)
         }
-        do {
-            try descriptor.closeAfter { try descriptor.resize(to: size) }
+        do throws(Errno) {
+            try Errno.narrow { try descriptor.closeAfter { try descriptor.resize(to: size) } }
         } catch {
-            let cause = errno(of: error)
+            let cause = error
             do throws(Errno) {
                 try unlink(path)
             } catch {
@@ -73,6 +52,10 @@ public struct LinuxFileSystem: ConfigFileSystem {
             }
             throw cause
         }
+    }
+
+    public func replace(_ path: FilePath, with text: String) throws(Errno) {
+        try Errno.narrow { try path.replace(with: text.utf8) }
     }
 
     public func claim(_ device: FilePath) throws(Errno) {
@@ -84,45 +67,8 @@ public struct LinuxFileSystem: ConfigFileSystem {
         try check(unsafe path.withPlatformString { unsafe faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) })
     }
 
-    private func check(_ result: CInt) throws(Errno) {
-        if result != 0 { throw Errno(rawValue: Glibc.errno) }
-    }
-
-    private func withDescriptor<Result>(
-        _ path: FilePath,
-        _ mode: FileDescriptor.AccessMode,
-        _ options: FileDescriptor.OpenOptions = [],
-        _ body: (FileDescriptor) throws -> Result
-    ) throws(Errno) -> Result {
-        do {
-            let descriptor = try FileDescriptor.open(path, mode, options: options.union(.closeOnExec))
-            return try descriptor.closeAfter { try body(descriptor) }
-        } catch {
-            throw errno(of: error)
-        }
-    }
-
-    private func errno(of error: any Error) -> Errno { error as? Errno ?? .ioError }
-}
-
-extension LinuxFileSystem {
     public func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
-        // unsafe: the stream is closed on every way out, and an entry is copied before the next is read.
-        guard let stream = unsafe path.withPlatformString({ unsafe opendir($0) }) else {
-            throw Errno(rawValue: Glibc.errno)
-        }
-        defer { unsafe closedir(stream) }
-        var entries: [(name: String, kind: FileStatus.Kind)] = []
-        Glibc.errno = 0
-        while let entry = unsafe readdir(stream) {
-            let kind = Self.kind(ofEntryType: CInt(unsafe entry.pointee.d_type))
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { entries.append((name, kind)) }
-        }
-        try check(Glibc.errno)
-        return entries.sorted { $0.name < $1.name }
+        try path.entries().map { ($0.name, Self.kind(ofEntryType: $0.type)) }
     }
 
     public func status(_ path: FilePath) throws(Errno) -> FileStatus {
@@ -137,20 +83,31 @@ extension LinuxFileSystem {
             kind == .blockDevice
             ? FileStatus.Identity(device: UInt64(record.st_rdev), inode: 0)
             : FileStatus.Identity(device: UInt64(record.st_dev), inode: UInt64(record.st_ino))
-        return FileStatus(kind: kind, size: Int64(record.st_size), identity: identity)
+        return FileStatus(
+            kind: kind,
+            size: Int64(record.st_size),
+            isEmpty: record.st_blocks == 0,
+            directoryCount: max(0, Int(record.st_nlink) - 2),
+            identity: identity
+        )
     }
 
-    public func linkTarget(_ path: FilePath) throws(Errno) -> FilePath {
-        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
-        // unsafe: readlink stays within the count that it is given.
-        let count = unsafe path.withPlatformString { name in
-            unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-                guard let start = buffer.baseAddress else { return -1 }
-                return unsafe readlink(name, start, buffer.count)
-            }
+    public func linkTarget(_ path: FilePath) throws(Errno) -> FilePath { try path.linkTarget() }
+
+    private func check(_ result: CInt) throws(Errno) {
+        if result != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    private func withDescriptor<Result>(
+        _ path: FilePath,
+        _ mode: FileDescriptor.AccessMode,
+        _ options: FileDescriptor.OpenOptions = [],
+        _ body: (FileDescriptor) throws -> Result
+    ) throws(Errno) -> Result {
+        try Errno.narrow {
+            let descriptor = try FileDescriptor.open(path, mode, options: options.union(.closeOnExec))
+            return try descriptor.closeAfter { try body(descriptor) }
         }
-        guard count >= 0 else { throw Errno(rawValue: Glibc.errno) }
-        return FilePath(String(decoding: bytes.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self))
     }
 
     private static func kind(ofEntryType type: CInt) -> FileStatus.Kind {
@@ -179,12 +136,12 @@ extension LinuxFileSystem {
     }
 
     private func openForLock(_ path: FilePath) throws(OperationError) -> FileDescriptor? {
-        do {
-            return try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-        } catch Errno.noSuchFileOrDirectory {
+        do throws(Errno) {
+            return try Errno.narrow { try FileDescriptor.open(path, .readOnly, options: .closeOnExec) }
+        } catch .noSuchFileOrDirectory {
             return nil
         } catch {
-            throw OperationError("lock", path.string, errno: errno(of: error))
+            throw OperationError("lock", path.string, errno: error)
         }
     }
 

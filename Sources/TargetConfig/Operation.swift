@@ -10,38 +10,22 @@ public enum Operation: Hashable, Sendable {
     case makeDirectory(FilePath)
     /// Undone by making the directory again.
     case removeDirectory(FilePath)
-    /// Frees a backstore. Cannot be undone: a ramdisk's contents are gone.
-    case removeBackstore(FilePath)
+    /// Frees a backstore; undone by carrying out `rebuild`. Where that is empty there is no way back: a ramdisk's
+    /// contents are gone.
+    case removeBackstore(FilePath, rebuild: [Operation])
     /// Writes a value; undone by writing `replacing`, or, where that is nil, with the directory that holds the file.
     case write(String, to: FilePath, replacing: String?)
     /// Exports a backstore through a LUN; undone by taking the link away.
     case link(FilePath, to: FilePath)
     /// Takes the link in a LUN away; undone by linking the backstore again.
     case unlink(FilePath, from: FilePath)
-    /// Makes a sparse file; undone by removing it.
+    /// Makes a sparse file; undone by removing it while nothing was written to it.
     case createFile(FilePath, size: ByteSize)
-    /// Removes a file that the same plan made. Cannot be undone.
-    case removeFile(FilePath)
 
-    /// What takes an operation back.
-    enum Inverse: Equatable {
-        case operation(Operation)
-        /// Nothing of its own: it goes away with what was made before it.
-        case nothing
-        case impossible
-    }
-
-    var inverse: Inverse {
-        switch self {
-        case .makeDirectory(let path): .operation(.removeDirectory(path))
-        case .removeDirectory(let path): .operation(.makeDirectory(path))
-        case .write(let value, let path, let old?): .operation(.write(old, to: path, replacing: value))
-        case .write(_, _, nil): .nothing
-        case .link(let path, let target): .operation(.unlink(path, from: target))
-        case .unlink(let path, let target): .operation(.link(path, to: target))
-        case .createFile(let path, _): .operation(.removeFile(path))
-        case .removeBackstore, .removeFile: .impossible
-        }
+    /// Whether nothing can take it back.
+    var isLossy: Bool {
+        if case .removeBackstore(_, rebuild: []) = self { return true }
+        return false
     }
 
     /// The verb of an error about it.
@@ -53,15 +37,13 @@ public enum Operation: Hashable, Sendable {
         case .link: "link"
         case .unlink: "unlink"
         case .createFile: "create"
-        case .removeFile: "remove"
         }
     }
 
     /// The path that it changes.
     public var path: FilePath {
         switch self {
-        case .makeDirectory(let path), .removeDirectory(let path), .removeBackstore(let path),
-            .removeFile(let path),
+        case .makeDirectory(let path), .removeDirectory(let path), .removeBackstore(let path, _),
             .write(_, let path, _), .link(let path, _), .unlink(let path, _), .createFile(let path, _):
             path
         }
@@ -74,8 +56,23 @@ public enum Operation: Hashable, Sendable {
         case .removeDirectory, .removeBackstore: try fileSystem.removeDirectory(path)
         case .write(let value, _, _): try fileSystem.write(value, to: path)
         case .link(_, let target): try fileSystem.link(path, to: base.pushing(target))
-        case .unlink, .removeFile: try fileSystem.unlink(path)
+        case .unlink: try fileSystem.unlink(path)
         case .createFile(_, let size): try fileSystem.createFile(path, size: size.bytes)
+        }
+    }
+}
+
+extension Operation {
+    /// What takes it back, as one line for people.
+    var reversal: String {
+        switch self {
+        case .makeDirectory(let path): "rmdir \(path)"
+        case .removeDirectory(let path): "mkdir \(path)"
+        case .removeBackstore(let path, _): "make \(path)"
+        case .write(_, let path, let old): "write \(path) = \(old ?? "")"
+        case .link(let path, _): "unlink \(path)"
+        case .unlink(let path, let target): "link \(path) -> \(target)"
+        case .createFile(let path, _): "remove \(path)"
         }
     }
 }

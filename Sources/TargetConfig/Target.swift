@@ -18,8 +18,6 @@ public struct TargetPortalGroup: Equatable, Sendable, Encodable {
     /// The initiator port of the nexus; without one no vhost endpoint can be set.
     public var nexus: String?
     public var luns: [LogicalUnit]
-    /// The directories of access control lists, which a vhost fabric never consults.
-    public var accessLists: [String]
 }
 
 /// A logical unit: `target/vhost/<WWPN>/tpgt_<tag>/lun/lun_<number>`.
@@ -84,31 +82,49 @@ extension TargetTree {
         for entry in try entries(path.appending("lun")) where entry.kind == .directory {
             luns.append(try unit(path.appending("lun").appending(entry.name)))
         }
-        let lists = try entries(path.appending("acls")).filter { $0.kind == .directory }
         return TargetPortalGroup(
             tag: path.lastComponent.flatMap { TPGTag(directory: $0.string) }?.rawValue,
             path: path.string,
             nexus: try attribute(path.appending("nexus")),
-            luns: luns.sorted { ($0.number ?? .max) < ($1.number ?? .max) },
-            accessLists: lists.map { path.appending("acls").appending($0.name).string }
+            luns: luns.sorted { ($0.number ?? .max) < ($1.number ?? .max) }
         )
     }
 
     private func unit(_ path: FilePath) throws(OperationError) -> LogicalUnit {
         let name = path.lastComponent?.string ?? ""
-        let number = name.hasPrefix("lun_") ? Decimal.value(of: String(name.dropFirst(4))) : nil
-        var unit = LogicalUnit(number: number.flatMap { UInt16(exactly: $0) }, path: path.string)
-        guard let link = try entries(path).first(where: { $0.kind == .link }) else { return unit }
-        unit.link = path.appending(link.name).string
-        do throws(Errno) {
-            // `../../../../../../target/core/rd_mcp_0/disk`: what follows `target` is the path that is meant.
-            let target = try fileSystem.linkTarget(base.pushing(path).appending(link.name))
-            unit.backstore = FilePath.ComponentView(target.components.suffix(3)).map(\.string).joined(
-                separator: "/"
-            )
-        } catch {
-            throw OperationError("read", path.appending(link.name).string, errno: error)
+        var unit = LogicalUnit(number: LUNNumber(directory: name)?.rawValue, path: path.string)
+        // The name that this program gives the link is tried first: there is only one link, and looking for it costs more.
+        let own = path.appending("backstore")
+        let target: FilePath
+        if let first = try linkTarget(own) {
+            (unit.link, target) = (own.string, first)
+        } else {
+            guard let link = try entries(path).first(where: { $0.kind == .link }) else { return unit }
+            guard let other = try linkTarget(path.appending(link.name)) else { return unit }
+            (unit.link, target) = (path.appending(link.name).string, other)
         }
+        // `../../../../../../target/core/rd_mcp_0/disk`: what follows `target` is the path that is meant.
+        unit.backstore = target.string.utf8.split(separator: UInt8(ascii: "/")).suffix(3).map {
+            "\(Substring($0))"
+        }
+        .joined(separator: "/")
         return unit
+    }
+
+    /// What a link in configfs leads to; nil where there is none.
+    private func linkTarget(_ path: FilePath) throws(OperationError) -> FilePath? {
+        do throws(Errno) {
+            return try fileSystem.linkTarget(base.pushing(path))
+        } catch .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw OperationError("read", path.string, errno: error)
+        }
+    }
+
+    /// The directories of a group's access control lists, which a vhost fabric never consults.
+    func accessLists(of group: TargetPortalGroup) throws(OperationError) -> [FilePath] {
+        let directory = FilePath(group.path).appending("acls")
+        return try entries(directory).filter { $0.kind == .directory }.map { directory.appending($0.name) }
     }
 }

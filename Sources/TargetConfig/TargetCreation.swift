@@ -67,7 +67,8 @@ extension TargetTree {
             case .existing(let name): sources.append(try placement.find(name))
             case .made(let spec):
                 let name = Backstore.ownedName(request.wwpn.name, request.tag, lun.number.rawValue)
-                sources.append(try planBackstore(named: name, spec, &placement, into: &plan))
+                let request = BackstoreRequest(name: name, spec: spec)
+                sources.append(try planBackstore(request, &placement, into: &plan))
             }
         }
         return sources

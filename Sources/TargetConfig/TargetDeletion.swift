@@ -9,6 +9,15 @@ public struct TargetDeletion: Equatable, Sendable, Encodable {
     public var removed: [String]
 }
 
+/// Which backstores go with a target.
+public enum BackstoreDeletion: Sendable {
+    case none
+    /// Those that were made with it.
+    case owned
+    /// All that it exports and nothing else does.
+    case exported
+}
+
 extension TargetTree {
     /// Removes a target, or one portal group of it, with the backstores that were made with it.
     ///
@@ -18,15 +27,15 @@ extension TargetTree {
     /// - Parameters:
     ///   - name: the target port.
     ///   - tag: one portal group; by default all of them.
-    ///   - keepingBackstores: leaves every backstore.
+    ///   - backstores: which backstores go as well.
     /// - Throws: an `OperationError` that says what holds the target, or what is gone and what remains.
     public func delete(
         _ name: String,
         tag: TPGTag? = nil,
-        keepingBackstores: Bool = false
+        backstores: BackstoreDeletion = .owned
     ) throws(OperationError) -> TargetDeletion {
         try changing { () throws(OperationError) in
-            let plan = try plan(deleting: name, tag: tag, keepingBackstores: keepingBackstores)
+            let plan = try plan(deleting: name, tag: tag, backstores: backstores)
             for group in try doomed(name, tag).groups { try probeClaim(of: group) }
             try plan.apply(in: self, explain: explain)
             return TargetDeletion(wwpn: name, removed: plan.removedObjects)
@@ -37,7 +46,7 @@ extension TargetTree {
     public func plan(
         deleting name: String,
         tag: TPGTag? = nil,
-        keepingBackstores: Bool = false
+        backstores: BackstoreDeletion = .owned
     ) throws(OperationError) -> Plan {
         let (target, groups, isWhole) = try doomed(name, tag)
         var plan = Plan()
@@ -47,8 +56,13 @@ extension TargetTree {
             let fabric = FilePath(target.path).removingLastComponent()
             if try targets(in: fabric).count == 1 { plan.append(.removeDirectory(fabric)) }
         }
-        guard !keepingBackstores else { return plan }
-        for backstore in try owned(by: target.wwpn, groups) { try planRemoval(of: backstore, into: &plan) }
+        let doomed: [Backstore] =
+            switch backstores {
+            case .none: []
+            case .owned: try owned(by: target.wwpn, groups)
+            case .exported: try exportedOnly(by: groups)
+            }
+        for backstore in doomed { try planRemoval(of: backstore, into: &plan) }
         return plan
     }
 
@@ -70,7 +84,7 @@ extension TargetTree {
         return (target, groups, groups.count == target.groups.count)
     }
 
-    private func planRemoval(of group: TargetPortalGroup, into plan: inout Plan) throws(OperationError) {
+    func planRemoval(of group: TargetPortalGroup, into plan: inout Plan) throws(OperationError) {
         let path = FilePath(group.path)
         for lun in group.luns {
             if let link = lun.link, let backstore = lun.backstore {
@@ -78,19 +92,28 @@ extension TargetTree {
             }
         }
         // From here on no endpoint can be set: what is still to be removed stays free.
-        if let nexus = group.nexus {
-            let old = group.path.contains("/fc.") ? "fc.\(nexus)" : nexus
+        if let old = group.fullNexus {
             plan.append(.write("NULL", to: path.appending("nexus"), replacing: old))
         }
         for lun in group.luns { plan.append(.removeDirectory(FilePath(lun.path))) }
-        for list in group.accessLists {
-            let mapped = try entries(FilePath(list)).first { $0.name.hasPrefix("lun_") }
+        for list in try accessLists(of: group) {
+            let mapped = try entries(list).first { $0.name.hasPrefix("lun_") }
             if let mapped {
-                throw OperationError("delete", list, cause: "\(mapped.name) is mapped in it; remove it first")
+                throw OperationError(
+                    "delete",
+                    list.string,
+                    cause: "\(mapped.name) is mapped in it; remove it first"
+                )
             }
-            plan.append(.removeDirectory(FilePath(list)))
+            plan.append(.removeDirectory(list))
         }
         plan.append(.removeDirectory(path))
+    }
+
+    /// The backstores that nothing but these groups' LUNs exports.
+    private func exportedOnly(by groups: [TargetPortalGroup]) throws(OperationError) -> [Backstore] {
+        let units = Set(groups.flatMap(\.luns).map(\.path))
+        return try backstores().filter { !$0.exportedBy.isEmpty && $0.exportedBy.allSatisfy(units.contains) }
     }
 
     /// The backstores that were made with these groups' LUNs, which nothing else may export.
@@ -122,22 +145,37 @@ extension TargetTree {
         return backstore.hasSuffix("/" + Backstore.ownedName(wwpn, tag, number)) ? backstore : nil
     }
 
-    /// Finds out whether an endpoint holds the group, without changing anything.
+    /// Fails where an endpoint holds the group, without changing anything.
+    func probeClaim(of group: TargetPortalGroup) throws(OperationError) {
+        guard try isClaimed(group) == true else { return }
+        let explanation = explain(.removeDirectory(FilePath(group.path)), .resourceBusy)
+        throw OperationError(
+            "delete",
+            group.path,
+            errno: .resourceBusy,
+            cause: explanation.cause,
+            hint: explanation.hint
+        )
+    }
+
+    /// Finds out whether an endpoint holds the group, without changing anything; nil where that cannot be told.
     ///
     /// The kernel answers the removal of a held group with `EBUSY` before it looks for what is in it, and that of any
-    /// other group that has LUNs with `ENOTEMPTY`. A group without a child would be removed: it needs no probe, as its
-    /// removal is the first step that could fail.
-    private func probeClaim(of group: TargetPortalGroup) throws(OperationError) {
-        guard !(group.luns.isEmpty && group.accessLists.isEmpty) else { return }
+    /// other group that has LUNs with `ENOTEMPTY`. A group without a child would be removed: it is not asked.
+    public func isClaimed(_ group: TargetPortalGroup) throws(OperationError) -> Bool? {
+        if group.luns.isEmpty, try accessLists(of: group).isEmpty { return nil }
         let operation = Operation.removeDirectory(FilePath(group.path))
         do throws(Errno) {
             try operation.perform(in: base, fileSystem)
+            return nil
         } catch .directoryNotEmpty {
-            return
+            return false
+        } catch .resourceBusy {
+            return true
         } catch {
             let explanation = explain(operation, error)
             throw OperationError(
-                "delete",
+                "probe",
                 group.path,
                 errno: error,
                 cause: explanation.cause,
@@ -152,7 +190,7 @@ extension Plan {
     var removedObjects: [String] {
         operations.compactMap { operation in
             switch operation {
-            case .removeBackstore(let path): path.string
+            case .removeBackstore(let path, _): path.string
             case .removeDirectory(let path) where path.lastComponent?.string.hasPrefix("tpgt_") == true:
                 path.string
             default: nil

@@ -12,18 +12,31 @@ public struct TargetTree: Sendable {
 
     public let root: FilePath
     let fileSystem: any ConfigFileSystem
+    let journal: FilePath
+    /// How many units of a plan are carried out at the same time.
+    let workers: Int
 
     var base: FilePath { root.appending("target") }
 
-    public init(root: FilePath = TargetTree.defaultRoot, fileSystem: any ConfigFileSystem = LinuxFileSystem())
-    {
-        (self.root, self.fileSystem) = (root, fileSystem)
+    /// How many workers there are unless the caller knows better: more gained nothing on two processors.
+    public static let defaultWorkers = 8
+
+    public init(
+        root: FilePath = TargetTree.defaultRoot,
+        fileSystem: any ConfigFileSystem = LinuxFileSystem(),
+        journal: FilePath = TargetTree.defaultJournal,
+        workers: Int = TargetTree.defaultWorkers
+    ) {
+        (self.root, self.fileSystem, self.journal, self.workers) = (root, fileSystem, journal, workers)
     }
 
     /// The directory of the vhost fabric: `vhost`, or `tcm_vhost` where a kernel has that instead.
     func fabric() throws(OperationError) -> FilePath {
-        let names = try requireTargets()
-        return names.contains("tcm_vhost") && !names.contains("vhost") ? "tcm_vhost" : "vhost"
+        Self.fabric(among: try requireTargets())
+    }
+
+    static func fabric(among names: [String]) -> FilePath {
+        names.contains("tcm_vhost") && !names.contains("vhost") ? "tcm_vhost" : "vhost"
     }
 
     /// The directories in `target`: `core` and the fabrics. It is there when configfs is mounted and the target core is loaded.
@@ -67,8 +80,16 @@ public struct TargetTree: Sendable {
         )
     }
 
-    /// Runs `body` alone, after checking that this user may change the configuration.
+    /// Runs `body` alone, after checking that this user may change the configuration and that nobody left it half way.
     func changing<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
+        try alone { () throws(OperationError) in
+            try refuseHalfway()
+            return try body()
+        }
+    }
+
+    /// Runs `body` alone, after checking that this user may change the configuration.
+    func alone<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
         try requireTargets()
         do throws(Errno) {
             try fileSystem.checkWritable(base)
@@ -99,8 +120,9 @@ public struct TargetTree: Sendable {
     /// An attribute's value without its line end; nil where it is absent or has none yet.
     func attribute(_ path: FilePath) throws(OperationError) -> String? {
         do throws(Errno) {
-            let text = try fileSystem.read(base.pushing(path))
-            return String(text.prefix { $0 != "\n" && $0 != "\0" })
+            let text = try fileSystem.readAttribute(base.pushing(path))
+            let end = text.utf8.firstIndex { $0 == UInt8(ascii: "\n") || $0 == 0 } ?? text.utf8.endIndex
+            return String(text[..<end])
         } catch {
             // ENODEV: a nexus that is not set. EACCES: it can only be written, or only root may read it.
             let isAbsent = [.noSuchFileOrDirectory, .operationNotSupportedByDevice, .permissionDenied]

@@ -27,9 +27,6 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { name }
 
-    /// The name that a vhost endpoint is set by: the kernel drops the prefix of an `fc.` name.
-    public var endpointName: String { kind == .fc ? String(name.dropFirst(3)) : name }
-
     /// Reads a name and makes it canonical.
     ///
     /// - Throws: an `OperationError` that says which rule `text` breaks.
@@ -62,6 +59,9 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
         case .iqn: name = "iqn.2003-01.org.linux-iscsi.nexus:" + digits
         }
     }
+
+    /// A name of 16 or 32 digits that are known to be right.
+    init(naa digits: String) { (kind, name) = (.naa, "naa.\(digits)") }
 
     private static func fault(in name: String, kind: Kind) -> String? {
         let rest = name.dropFirst(kind.rawValue.count + 1)

@@ -7,7 +7,7 @@ struct BackstoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backstore",
         abstract: "Make, remove and list backstores that live on their own.",
-        subcommands: [BackstoreCreate.self, BackstoreDelete.self, BackstoreList.self]
+        subcommands: [BackstoreCreate.self, BackstoreDelete.self, BackstoreList.self, BackstoreShow.self]
     )
 }
 
@@ -27,7 +27,7 @@ struct BackstoreCreate: ParsableCommand {
     var name: String
 
     @Argument(
-        help: "ramdisk:SIZE[,nullio], file:/PATH[,size=SIZE][,buffered] or block:/DEV[,readonly].",
+        help: "ramdisk:SIZE, file:/PATH, block:/DEV, pscsi:/DEV or user:HANDLER/CONFIG, with options.",
         transform: { try BackstoreSpec($0) }
     )
     var spec: BackstoreSpec

@@ -18,6 +18,15 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
+extension OutputOptions {
+    /// Prints `value` as JSON on one line, for commands that go on printing.
+    func printLine(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+}
+
 /// Columns for people: each as wide as its widest cell, two spaces between, numbers to the right.
 struct Table: CustomStringConvertible {
     var columns: [String]

@@ -9,7 +9,9 @@ struct TargetCommand: ParsableCommand {
         commandName: "target",
         abstract: "Provision vhost-scsi targets in the kernel.",
         subcommands: [
-            TargetCreate.self, TargetDelete.self, TargetList.self, TargetShow.self,
+            TargetApply.self, TargetClear.self, TargetCreate.self, TargetDelete.self, TargetDiff.self,
+            TargetExport.self, TargetList.self, TargetName.self, TargetRecover.self, TargetShow.self,
+            TargetWatch.self,
         ]
     )
 }
@@ -19,7 +21,21 @@ struct TargetOptions: ParsableArguments {
     @Option(help: "Where configfs is mounted.", completion: .directory)
     var configfs = TargetTree.defaultRoot.string
 
-    var tree: TargetTree { TargetTree(root: FilePath(configfs)) }
+    @Option(help: "Where the plan of the change under way is kept.", completion: .file())
+    var journal = TargetTree.defaultJournal.string
+
+    @Option(help: "How many targets or backstores are changed at the same time, 1 to 64.")
+    var workers = TargetTree.defaultWorkers
+
+    func validate() throws {
+        guard (1...64).contains(workers) else {
+            throw ValidationError("--workers \(workers): not between 1 and 64")
+        }
+    }
+
+    var tree: TargetTree {
+        TargetTree(root: FilePath(configfs), journal: FilePath(journal), workers: workers)
+    }
 }
 
 /// `--dry-run`, and how the steps of a plan are shown.
@@ -35,58 +51,5 @@ struct PlanOptions: ParsableArguments {
 
     private struct PlanReport: Encodable {
         var steps: [String]
-    }
-}
-
-/// A target as a tree of lines.
-struct TargetDrawing: CustomStringConvertible {
-    var target: Target
-    var backstores: [Backstore]
-
-    var description: String { lines.joined(separator: "\n") }
-
-    private var lines: [String] {
-        [target.path]
-            + Self.branches(target.groups) { group in
-                let nexus = group.nexus.map { "nexus \($0)" } ?? "no nexus: no endpoint can be set"
-                return [Self.name(group.path)]
-                    + Self.branches([[nexus]] + group.luns.map { [describe($0)] }) { $0 }
-            }
-    }
-
-    private func describe(_ lun: LogicalUnit) -> String {
-        guard let path = lun.backstore else { return "\(Self.name(lun.path)) -> nothing" }
-        guard let backstore = backstores.first(where: { $0.path == path }) else {
-            return "\(Self.name(lun.path)) -> \(path)"
-        }
-        return "\(Self.name(lun.path)) -> \(path) (\(BackstoreDrawing(backstore: backstore)))"
-    }
-
-    private static func name(_ path: String) -> String {
-        path.split(separator: "/").last.map { String($0) } ?? path
-    }
-
-    private static func branches<Item>(_ items: [Item], _ lines: (Item) -> [String]) -> [String] {
-        items.enumerated().flatMap { index, item in
-            let isLast = index == items.count - 1
-            return lines(item).enumerated().map { number, line in
-                (number == 0 ? (isLast ? "└─ " : "├─ ") : (isLast ? "   " : "│  ")) + line
-            }
-        }
-    }
-}
-
-/// What a backstore is made of, in a few words.
-struct BackstoreDrawing: CustomStringConvertible {
-    var backstore: Backstore
-
-    var description: String {
-        let kinds = ["rd_mcp": "ramdisk", "fileio": "file", "iblock": "block"]
-        var words = [kinds[backstore.plugin] ?? backstore.plugin]
-        if let size = backstore.size, size > 0 { words.append("\(ByteSize(bytes: size))") }
-        if let file = backstore.file { words.append(file) }
-        if backstore.isNullIO { words.append("nullio") }
-        if !backstore.isEnabled { words.append("not enabled") }
-        return words.joined(separator: " ")
     }
 }

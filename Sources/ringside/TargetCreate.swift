@@ -11,8 +11,10 @@ struct TargetCreate: ParsableCommand {
         discussion: """
             A LUN is N=SPEC, with N from 0 to 16383 and SPEC one of
               ramdisk:SIZE[,nullio]                    memory of the kernel, for example 0=ramdisk:64M
-              file:/PATH[,size=SIZE][,buffered]        a file, made where it is absent
+              file:/PATH[,size=SIZE][,buffered|,direct]  a file, made where it is absent
               block:/DEV[,readonly]                    a whole block device
+              pscsi:/DEV                               a SCSI disk, with its own command set
+              user:HANDLER/CONFIG,size=SIZE            what a program in user space keeps (TCMU)
               name:BACKSTORE                           one that `ringside backstore create` made
             Backstores that are made here are named WWPN:TPGT:LUN and are removed with the target.
 
@@ -58,7 +60,7 @@ struct TargetCreate: ParsableCommand {
         let request = try request()
         guard !plan.dryRun else { return try plan.show(try target.tree.plan(creating: request), output) }
         let made = try target.tree.create(request)
-        let backstores = try target.tree.backstores()
+        let backstores = Dictionary(try target.tree.backstores().map { ($0.path, $0) }) { first, _ in first }
         try output.print(made) { "\(TargetDrawing(target: $0, backstores: backstores))" }
     }
 

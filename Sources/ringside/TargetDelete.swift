@@ -12,6 +12,7 @@ struct TargetDelete: ParsableCommand {
             Examples:
               ringside target delete naa.5001405c0ffee001
               ringside target delete naa.5001405c0ffee001 --tpgt 2 --keep-backstores
+              ringside target delete naa.5001405c0ffee001 --recursive
             """
     )
 
@@ -24,17 +25,27 @@ struct TargetDelete: ParsableCommand {
     @Flag(help: "Keep the backstores that were made with the target.")
     var keepBackstores = false
 
+    @Flag(help: "Remove every backstore that nothing else exports, also those that were made on their own.")
+    var recursive = false
+
     @OptionGroup var target: TargetOptions
     @OptionGroup var plan: PlanOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if keepBackstores && recursive {
+            throw ValidationError("--keep-backstores and --recursive exclude each other")
+        }
+    }
+
     func run() throws {
         let tree = target.tree
+        let backstores: BackstoreDeletion = keepBackstores ? .none : recursive ? .exported : .owned
         guard !plan.dryRun else {
-            let steps = try tree.plan(deleting: wwpn, tag: tpgt, keepingBackstores: keepBackstores)
+            let steps = try tree.plan(deleting: wwpn, tag: tpgt, backstores: backstores)
             return try plan.show(steps, output)
         }
-        let deletion = try tree.delete(wwpn, tag: tpgt, keepingBackstores: keepBackstores)
+        let deletion = try tree.delete(wwpn, tag: tpgt, backstores: backstores)
         try output.print(deletion) { $0.removed.map { "deleted \($0)" }.joined(separator: "\n") }
     }
 }

@@ -37,34 +37,3 @@ struct TargetList: ParsableCommand {
         do throws(OperationError) { return try TargetTree().targets().map(\.wwpn) } catch { return [] }
     }
 }
-
-struct TargetShow: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "show",
-        abstract: "Show one target, or all of them, as a tree with nexus, LUNs and backstores.",
-        discussion: """
-            Examples:
-              ringside target show
-              ringside target show naa.5001405c0ffee001
-              ringside target show --json
-            """
-    )
-
-    @Argument(help: "The target port; all of them by default.", completion: .custom(TargetList.completions))
-    var wwpn: String?
-
-    @OptionGroup var target: TargetOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() throws {
-        let tree = target.tree
-        let targets = try wwpn.map { [try tree.target(named: $0)] } ?? tree.targets()
-        let backstores = try tree.backstores()
-        try output.print(targets) { targets in
-            guard !targets.isEmpty else { return "no targets" }
-            return targets.map { "\(TargetDrawing(target: $0, backstores: backstores))" }.joined(
-                separator: "\n"
-            )
-        }
-    }
-}

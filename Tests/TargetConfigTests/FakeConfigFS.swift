@@ -11,6 +11,8 @@ import SystemPackage
 final class FakeConfigFS: ConfigFileSystem {
     struct State {
         var nodes: [String: Node] = [:]
+        /// The directory of the vhost fabric: some kernels call it `tcm_vhost`.
+        var fabric = "vhost"
         var modules: Set<String> = ["vhost_scsi", "target_core_file", "target_core_iblock"]
         /// Groups that an endpoint holds.
         var claimed: Set<FilePath> = []
@@ -20,6 +22,8 @@ final class FakeConfigFS: ConfigFileSystem {
         /// The change, counted from 0, that fails, and how.
         var failures: [Int: Errno] = [:]
         var changes = 0
+        /// From this change on nothing succeeds any more, as after a kill.
+        var end: Int?
         var lockedPaths: [FilePath] = []
     }
 
@@ -39,7 +43,9 @@ final class FakeConfigFS: ConfigFileSystem {
 
     init() {
         state.withLock { state in
-            for path in ["/", "/tmp", "/proc", "/dev", "/proc/812", "/proc/812/fd"] as [FilePath] {
+            for path in ["/", "/tmp", "/run", "/run/ringside", "/proc", "/dev", "/proc/812", "/proc/812/fd"]
+                as [FilePath]
+            {
                 state[path] = Node(kind: .directory, isDefault: true)
             }
             state["/proc/mounts"] = Node(kind: .file, value: "none /sys/kernel/config configfs rw 0 0\n")
@@ -52,6 +58,16 @@ final class FakeConfigFS: ConfigFileSystem {
             }
             state[Self.base] = Node(kind: .directory, isDefault: true)
             state[Self.base.appending("version")] = Node(kind: .file, isDefault: true)
+        }
+    }
+
+    /// One with the same configuration, of which `prepare` makes what a test needs.
+    convenience init(copying other: FakeConfigFS, _ prepare: @Sendable (inout State) -> Void) {
+        self.init()
+        let copy = other.state.withLock { $0 }
+        state.withLock { state in
+            state = copy
+            prepare(&state)
         }
     }
 
@@ -78,6 +94,12 @@ final class FakeConfigFS: ConfigFileSystem {
     func write(_ value: String, to path: FilePath) throws(Errno) {
         try change { s throws(Errno) in try s.write(value, to: path) }
     }
+    func replace(_ path: FilePath, with text: String) throws(Errno) {
+        try change { s throws(Errno) in
+            guard s[path.removingLastComponent()] != nil else { throw .noSuchFileOrDirectory }
+            s[path] = Node(kind: .file, value: text)
+        }
+    }
     func createFile(_ path: FilePath, size: Int64) throws(Errno) {
         try change { s throws(Errno) in
             if s[path] != nil { throw .fileExists }
@@ -86,6 +108,7 @@ final class FakeConfigFS: ConfigFileSystem {
         }
     }
     func read(_ path: FilePath) throws(Errno) -> String { try look { s throws(Errno) in try s.read(path) } }
+    func readAttribute(_ path: FilePath) throws(Errno) -> String { try read(path) }
     func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
         try look { s throws(Errno) in
             guard let node = s[path] else { throw .noSuchFileOrDirectory }
@@ -100,7 +123,13 @@ final class FakeConfigFS: ConfigFileSystem {
             if let target = s[end]?.target { end = target }
             guard let node = s[end] else { throw .noSuchFileOrDirectory }
             let inode = UInt64(truncatingIfNeeded: end.hashValue)
-            return FileStatus(kind: node.kind, size: node.size, identity: .init(device: 1, inode: inode))
+            return FileStatus(
+                kind: node.kind,
+                size: node.size,
+                isEmpty: true,
+                directoryCount: s.children(of: end).count { s[$0]?.kind == .directory },
+                identity: .init(device: 1, inode: inode)
+            )
         }
     }
     func linkTarget(_ path: FilePath) throws(Errno) -> FilePath {
@@ -128,6 +157,7 @@ final class FakeConfigFS: ConfigFileSystem {
         try state.withLock { (state) throws(Errno) in
             defer { state.changes += 1 }
             if let failure = state.failures[state.changes] { throw failure }
+            if let end = state.end, state.changes >= end { throw .noSuchProcess }
             try body(&state)
         }
     }

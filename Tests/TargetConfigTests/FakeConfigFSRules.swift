@@ -35,11 +35,12 @@ extension FakeConfigFS.State {
 
     /// The default groups and attributes that come with a directory; refuses the names that the kernel refuses.
     private mutating func addDefaults(_ path: FilePath, _ names: [String]) throws(Errno) {
-        let fabrics = ["vhost": "vhost_scsi"]
+        let fabrics = [fabric: "vhost_scsi"]
         switch names.count {
         case 1:
             guard let module = fabrics[names[0]], modules.contains(module) else { throw .invalidArgument }
             add(path, directories: ["discovery_auth"], files: ["version": "TCM_VHOST"])
+        case 5 where names[0] == "core" && names[3] == "alua": add(path, files: ["tg_pt_gp_id": "0\n"])
         case 2 where names[0] == "core":
             try checkPlugin(names[1])
             add(path, files: ["hba_info": "HBA Index: 1", "hba_mode": "0\n"])
@@ -54,7 +55,7 @@ extension FakeConfigFS.State {
             guard names[4].hasPrefix("lun_"), Decimal.value(of: String(names[4].dropFirst(4))) != nil else {
                 throw .invalidArgument
             }
-            add(path, directories: ["statistics"], files: ["alua_tg_pt_offline": nil])
+            add(path, directories: ["statistics"], files: ["alua_tg_pt_offline": nil, "alua_tg_pt_gp": ""])
         case 5 where names[3] == "acls": add(path, directories: ["attrib", "auth"])
         case 5 where names[3] == "np": throw .noFunction
         default: throw .notPermitted
@@ -73,6 +74,14 @@ extension FakeConfigFS.State {
     private mutating func addBackstore(_ path: FilePath, plugin: String) {
         let directories = ["action", "alua", "attrib", "pr", "statistics", "wwn"]
         add(path, directories: directories, files: ["enable": "0\n", "udev_path": "", "alias": ""])
+        let attributes = BackstoreAttribute.defaults(
+            for: .ramdisk(size: ByteSize(bytes: 4096), nullio: false)
+        )
+        for name in BackstoreAttribute.settable {
+            let value = attributes[name, default: "0"] + "\n"
+            self[path.appending("attrib").appending(name)] = Node(kind: .file, isDefault: true, value: value)
+        }
+        self[path.appending("alua").appending("default_tg_pt_gp")] = Node(kind: .directory, isDefault: true)
         self[path.appending("control")] = Node(kind: .file, isDefault: true, isReadable: false)
         self[path.appending("info")] = Node(kind: .file, isDefault: true, isWritable: false)
         self[path.appending("wwn").appending("vpd_unit_serial")] =
@@ -85,6 +94,7 @@ extension FakeConfigFS.State {
             throw .invalidArgument
         }
         add(path, directories: ["acls", "attrib", "auth", "lun", "np", "param"], files: ["nexus": nil])
+        add(path.appending("attrib"), files: ["fabric_prot_type": "0\n"])
     }
 
     private mutating func add(_ path: FilePath, directories: [String] = [], files: [String: String?] = [:]) {
@@ -148,6 +158,10 @@ extension FakeConfigFS.State {
         case "nexus": try writeNexus(value, path, node)
         case "enable": try enable(path.removingLastComponent(), value)
         case "control": try writeControl(value, path)
+        case "alua_tg_pt_gp": self[path]?.value = "TG Port Alias: \(value)\n"
+        case let name? where BackstoreAttribute.isLocked(name):
+            if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
+            self[path]?.value = value + "\n"
         case "vpd_unit_serial":
             if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
             self[path]?.value = "T10 VPD Unit Serial Number: \(value)\n"

@@ -9,20 +9,6 @@ import Testing
 private let name = "naa.5001405c0ffee001"
 private let group = "vhost/naa.5001405c0ffee001/tpgt_1"
 
-private func request(_ luns: String..., wwpn: String = name, tag: UInt8 = 1) throws -> TargetRequest {
-    try TargetRequest(wwpn: WWPN(wwpn), tag: TPGTag(tag), luns: luns.map { try LUNSpec($0) })
-}
-
-/// The error of something that must fail.
-private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -> OperationError {
-    do throws(OperationError) {
-        _ = try body()
-    } catch {
-        return error
-    }
-    throw OperationError("expect", "a failure", cause: "there was none")
-}
-
 @Suite struct TargetCreationTests {
     @Test func makesEverythingInTheKernelsOrder() throws {
         let plan = try FakeConfigFS().tree.plan(
@@ -44,6 +30,17 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
                 "link \(group)/lun/lun_3/backstore -> \(file)",
             ]
         )
+    }
+
+    /// `fabric()` takes the directory that the kernel has.
+    @Test func takesTheFabricByEitherOfItsNames() throws {
+        let fake = FakeConfigFS()
+        fake.state.withLock { $0.fabric = "tcm_vhost" }
+        try fake.makeDirectory(FakeConfigFS.base.appending("tcm_vhost"))
+        #expect(try fake.tree.create(try request("0=ramdisk:1M")).path == "tcm_vhost/\(name)")
+        #expect(try fake.tree.backstores()[0].exportedBy == ["tcm_vhost/\(name)/tpgt_1/lun/lun_0"])
+        _ = try fake.tree.delete(name)
+        #expect(try fake.tree.targets().isEmpty)
     }
 
     @Test func showsWhatItMade() throws {
@@ -72,7 +69,8 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
         for (index, step) in steps.enumerated() {
             let fake = FakeConfigFS()
             let before = fake.snapshot
-            fake.state.withLock { $0.failures[index] = errno }
+            // The journal is written first.
+            fake.state.withLock { $0.failures[index + 1] = errno }
             let error = try failure { () throws(OperationError) in try fake.tree.create(wanted) }
             #expect(fake.snapshot == before)
             #expect(error.errno == errno)
@@ -91,7 +89,7 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
         let last = try fake.tree.plan(creating: wanted).operations.count - 1
         // The link fails, and so does the removal of the portal group after that of the LUN.
         fake.state.withLock { state in
-            (state.failures[last], state.failures[last + 2]) = (.ioError, .resourceBusy)
+            (state.failures[last + 1], state.failures[last + 3]) = (.ioError, .resourceBusy)
         }
         let error = try failure { () throws(OperationError) in try fake.tree.create(wanted) }
         #expect(
@@ -111,7 +109,7 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
         fake.state.withLock { $0["/tmp/d"] = .init(kind: .file, size: 1 << 20) }
         let wanted = try request("0=file:/tmp/d")
         let last = try fake.tree.plan(creating: wanted).operations.count - 1
-        fake.state.withLock { $0.failures[last] = .ioError }
+        fake.state.withLock { $0.failures[last + 1] = .ioError }
         _ = try failure { () throws(OperationError) in try fake.tree.create(wanted) }
         #expect(fake.state.withLock { $0["/tmp/d"]?.size } == 1 << 20)
     }
@@ -251,131 +249,5 @@ private func failure<Value>(_ body: () throws(OperationError) -> Value) throws -
             try fake.tree.createBackstore("disk-1.a_B", spec)
         }
         #expect(error.cause == "there is one already, core/rd_mcp_0/disk-1.a_B")
-    }
-}
-
-@Suite struct TargetDeletionTests {
-    @Test func leavesNothingOfItsOwn() throws {
-        let fake = FakeConfigFS()
-        let before = fake.snapshot
-        try fake.tree.create(try request("0=ramdisk:1M", "1=block:/dev/loop0"))
-        try fake.tree.create(try request("0=ramdisk:1M", tag: 2))
-        let deletion = try fake.tree.delete(name)
-        #expect(deletion.removed.count == 5)
-        #expect(fake.snapshot == before)
-    }
-
-    @Test func takesOneGroupAndKeepsWhatIsNotItsOwn() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.createBackstore("disk", BackstoreSpec("ramdisk:1M"))
-        try fake.tree.create(try request("0=name:disk", "1=ramdisk:1M"))
-        let kept = fake.snapshot
-        try fake.tree.create(try request("0=name:disk", tag: 2))
-        _ = try fake.tree.delete(name.uppercased().replacing("NAA", with: "naa"), tag: TPGTag(2))
-        #expect(fake.snapshot == kept)
-        _ = try fake.tree.delete(name, keepingBackstores: true)
-        #expect(try fake.tree.backstores().map(\.name) == ["disk", "\(name):1:1"])
-        #expect(try fake.tree.targets().isEmpty)
-    }
-
-    @Test func aClaimedGroupIsNotTouched() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.create(try request("0=ramdisk:1M"))
-        fake.state.withLock { state in
-            state.claimed = [FakeConfigFS.base.pushing(FilePath(group))]
-            state["/proc/812/fd/9"] = .init(kind: .link, target: "/dev/vhost-scsi")
-        }
-        let before = fake.snapshot
-        let error = try failure { () throws(OperationError) in try fake.tree.delete(name) }
-        let cause = "it is claimed by an open vhost-scsi endpoint (pid 812, qemu-system-x86)"
-        #expect(error.description.hasPrefix("delete \(group): EBUSY: \(cause)\n"))
-        #expect(fake.snapshot == before)
-    }
-
-    /// A group without LUNs cannot be probed; what was taken away before it is put back.
-    @Test func aClaimThatShowsLateIsRolledBack() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.create(try request("0=ramdisk:1M"))
-        try fake.tree.create(try request(tag: 2))
-        fake.state.withLock { $0.claimed = [FakeConfigFS.base.pushing(FilePath("vhost/\(name)/tpgt_2"))] }
-        let before = fake.snapshot
-        let error = try failure { () throws(OperationError) in try fake.tree.delete(name) }
-        #expect(error.object == "vhost/\(name)/tpgt_2/nexus")
-        #expect(fake.snapshot == before)
-    }
-
-    /// Every step fails once: before the first backstore is gone all is put back, after it the rest is named.
-    @Test func isUndoneOrAccountedForWhereverItFails() throws {
-        let wanted = try request("0=ramdisk:1M", "1=ramdisk:1M")
-        let made = FakeConfigFS()
-        try made.tree.create(wanted)
-        let steps = try made.tree.plan(deleting: name).operations
-        for (index, step) in steps.enumerated() {
-            let fake = FakeConfigFS()
-            try fake.tree.create(wanted)
-            let before = fake.snapshot
-            // The probe of the claim is a change that always fails: it comes first.
-            fake.state.withLock { $0.failures[$0.changes + 1 + index] = .ioError }
-            let error = try failure { () throws(OperationError) in try fake.tree.delete(name) }
-            #expect(error.object == step.path.string)
-            guard steps[..<index].contains(where: { $0.inverse == .impossible }) else {
-                #expect(fake.snapshot == before)
-                continue
-            }
-            let lists = error.cause.split(separator: "\n").dropFirst().map(String.init)
-            let gone = steps[..<index].map { "  \($0.path)" }
-            let left = steps[index...].map { "  \($0.path)" }
-            #expect(lists == ["gone:"] + gone + ["still there:"] + left)
-        }
-    }
-
-    @Test func anOwnBackstoreThatSomethingElseExportsStopsIt() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.create(try request("0=ramdisk:1M"))
-        let other = "naa.5001405c0ffee002"
-        try fake.tree.create(try request("0=name:\(name):1:0", wwpn: other))
-        let before = fake.snapshot
-        let error = try failure { () throws(OperationError) in try fake.tree.delete(name) }
-        #expect(error.cause == "vhost/\(other)/tpgt_1/lun/lun_0 exports it as well")
-        #expect(fake.snapshot == before)
-    }
-
-    @Test func aBackstoreInUseIsKept() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.createBackstore("disk", BackstoreSpec("ramdisk:1M"))
-        try fake.tree.create(try request("0=name:disk"))
-        let before = fake.snapshot
-        let error = try failure { () throws(OperationError) in try fake.tree.deleteBackstore("disk") }
-        #expect(error.cause == "it is exported by \(group)/lun/lun_0")
-        #expect(fake.snapshot == before)
-        _ = try fake.tree.delete(name)
-        try fake.tree.deleteBackstore("disk")
-        #expect(try fake.tree.backstores().isEmpty)
-    }
-
-    @Test func foreignNamesAreReadAndRemoved() throws {
-        let fake = FakeConfigFS()
-        let before = fake.snapshot
-        for path in [
-            "vhost", "vhost/x.naa.zz", "vhost/x.naa.zz/tpgt_01", "vhost/x.naa.zz/tpgt_01/lun/lun_00",
-            "vhost/x.naa.zz/tpgt_01/acls/who",
-        ] { try fake.makeDirectory(FakeConfigFS.base.pushing(FilePath(path))) }
-        let target = try fake.tree.target(named: "x.naa.zz")
-        #expect(target.groups.map(\.tag) == [1])
-        #expect(target.groups[0].nexus == nil)
-        #expect(target.groups[0].luns.map(\.backstore) == [nil])
-        _ = try fake.tree.delete("x.naa.zz")
-        #expect(fake.snapshot == before)
-    }
-
-    @Test func readingAndPlanningChangeNothing() throws {
-        let fake = FakeConfigFS()
-        try fake.tree.create(try request("0=ramdisk:1M"))
-        let changes = fake.changes
-        _ = try fake.tree.targets()
-        _ = try fake.tree.backstores()
-        _ = try fake.tree.plan(deleting: name)
-        _ = try fake.tree.plan(creating: try request("0=ramdisk:1M", tag: 2))
-        #expect(fake.changes == changes)
     }
 }

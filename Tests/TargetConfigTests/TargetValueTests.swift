@@ -76,11 +76,6 @@ func refusal<Value>(_ parse: () throws(OperationError) -> Value) -> String {
             WWPN(nexusOf: try WWPN("naa.5001405c0ffee001"), tag: TPGTag(1)).name == "naa.500140506621473c"
         )
     }
-
-    @Test func theEndpointOfAnFCNameHasNoPrefix() throws {
-        #expect(try WWPN("fc.2100000000000001").endpointName == "2100000000000001")
-        #expect(try WWPN("naa.5001405c0ffee001").endpointName == "naa.5001405c0ffee001")
-    }
 }
 
 @Suite struct NumberTests {

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+import SystemPackage
+
+/// The part of the planner that is about backstores.
+extension ConfigurationPlanner {
+    mutating func plan(_ request: BackstoreRequest) throws(OperationError) {
+        let old = present[request.name]
+        guard let old, !released.contains(old.path) else { return try make(request, insteadOf: old) }
+        paths[request.name] = FilePath(old.path)
+        let (unit, isLocked) = try changes(of: request, old)
+        if isLocked { released.insert(old.path) }
+        let details = unit.map { operation in
+            guard case .write(let value, let path, let before?) = operation else {
+                return operation.description
+            }
+            return "\(path.lastComponent?.string ?? "") \(before) -> \(value)"
+        }
+        report(unit.isEmpty ? .keep : .change, "backstore \(request.name)", details)
+        if !unit.isEmpty { makings.append(unit) }
+    }
+
+    private mutating func make(_ request: BackstoreRequest, insteadOf old: Backstore?) throws(OperationError)
+    {
+        var plan = Plan()
+        paths[request.name] = try tree.planBackstore(request, &placement, into: &plan)
+        makings.append(plan.operations)
+        let before = old.map { "\($0.spec.map(String.init(describing:)) ?? "not enabled") -> " } ?? ""
+        report(old == nil ? .create : .replace, "backstore \(request.name)", [before + "\(request.spec)"])
+    }
+
+    /// The writes that make a running backstore what it is to be, and whether its LUNs have to let go of it for them.
+    private func changes(
+        of request: BackstoreRequest,
+        _ old: Backstore
+    ) throws(OperationError) -> (Plan.Unit, isLocked: Bool) {
+        var unit: Plan.Unit = []
+        var isLocked = false
+        let path = FilePath(old.path)
+        if let serial = request.serial {
+            let before = try tree.serial(of: old)
+            let file = path.appending("wwn").appending("vpd_unit_serial")
+            if serial != before {
+                unit.append(.write(serial, to: file, replacing: before))
+                isLocked = true
+            }
+        }
+        for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
+            let file = path.appending("attrib").appending(name)
+            guard let before = try tree.attribute(file) else {
+                throw OperationError(
+                    "set",
+                    file.string,
+                    errno: .noSuchFileOrDirectory,
+                    cause: "this kernel has no such attribute"
+                )
+            }
+            if Decimal.value(of: before) == Decimal.value(of: value) { continue }
+            unit.append(.write(value, to: file, replacing: before))
+            isLocked = isLocked || BackstoreAttribute.isLocked(name)
+        }
+        if !request.aluaGroups.isEmpty {
+            let present = try tree.aluaGroups(of: old)
+            for (name, number) in request.aluaGroups.sorted(by: { $0.key < $1.key })
+            where present[name] != number {
+                if let other = present[name] {
+                    throw OperationError(
+                        "set",
+                        "\(path)/alua/\(name)",
+                        cause: "its number is \(other), which stays as long as it is there"
+                    )
+                }
+                unit += TargetTree.aluaGroup(name, number, at: path)
+            }
+        }
+        return (unit, isLocked && !old.exportedBy.isEmpty)
+    }
+
+    mutating func report(_ kind: ObjectChange.Kind, _ object: String, _ details: [String] = []) {
+        changes.append(ObjectChange(kind: kind, object: object, details: details))
+    }
+
+    /// The steps that take backstores away: those that can be made again as they were before the others are made, because
+    /// they may hold a file or device that is to be used anew; ramdisks, whose contents are lost, after everything else.
+    func removals() throws(OperationError) -> (early: [Plan.Unit], late: [Plan.Unit]) {
+        var early: [Plan.Unit] = []
+        var late: [Plan.Unit] = []
+        for (hba, leaving) in Dictionary(grouping: leaving, by: { FilePath($0.path).removingLastComponent() })
+            .sorted(by: { $0.key.string < $1.key.string })
+        {
+            var lossless: Plan.Unit = []
+            var lossy: Plan.Unit = []
+            for backstore in leaving {
+                let steps = try tree.removal(of: backstore)
+                if steps.contains(where: \.isLossy) { lossy += steps } else { lossless += steps }
+            }
+            let others =
+                live.backstores.count { FilePath($0.path).removingLastComponent() == hba } - leaving.count
+            // The directory goes with the last that is in it.
+            if others == 0 {
+                if lossy.isEmpty {
+                    lossless.append(.removeDirectory(hba))
+                } else {
+                    lossy.append(.removeDirectory(hba))
+                }
+            }
+            early.append(lossless)
+            late.append(lossy)
+        }
+        return (early, late)
+    }
+}
+
+extension TargetTree {
+    /// The steps that take a backstore away, its own ALUA groups first.
+    func removal(of backstore: Backstore) throws(OperationError) -> Plan.Unit {
+        let path = FilePath(backstore.path)
+        let groups = try aluaGroups(of: backstore).sorted { $0.key < $1.key }
+        return groups.map { name, number in
+            .removeBackstore(
+                path.appending("alua").appending(name),
+                rebuild: Self.aluaGroup(name, number, at: path)
+            )
+        } + [.removeBackstore(path, rebuild: try rebuild(backstore))]
+    }
+
+    /// The steps that make a backstore again as it is; none for one with contents that would be lost.
+    private func rebuild(_ backstore: Backstore) throws(OperationError) -> [Operation] {
+        let path = FilePath(backstore.path)
+        guard backstore.isEnabled else { return [.makeDirectory(path)] }
+        guard let spec = backstore.spec else { return [] }
+        if case .ramdisk = spec { return [] }
+        let request = BackstoreRequest(
+            name: backstore.name,
+            spec: spec,
+            serial: try serial(of: backstore),
+            attributes: Dictionary(
+                uniqueKeysWithValues: try attributes(of: backstore).map { ($0.name, $0.value) }
+            )
+        )
+        let control = try control(of: spec, size: backstore.size.map { ByteSize(bytes: $0) })
+        return [.makeDirectory(path)] + Self.settings(of: request, at: path, control: control)
+    }
+
+    /// The ALUA target port groups of a backstore beside the kernel's own.
+    func aluaGroups(of backstore: Backstore) throws(OperationError) -> [String: UInt16] {
+        let directory = FilePath(backstore.path).appending("alua")
+        var groups: [String: UInt16] = [:]
+        for entry in try entries(directory) where entry.kind == .directory && entry.name != "default_tg_pt_gp"
+        {
+            let number = try attribute(directory.appending(entry.name).appending("tg_pt_gp_id"))
+            groups[entry.name] = number.flatMap { UInt16($0) } ?? 0
+        }
+        return groups
+    }
+
+    /// The attributes of a backstore that can be set, with their values, in the order of their names.
+    public func attributes(of backstore: Backstore) throws(OperationError) -> [(name: String, value: String)]
+    {
+        let directory = FilePath(backstore.path).appending("attrib")
+        var found: [(name: String, value: String)] = []
+        for name in BackstoreAttribute.settable {
+            if let value = try attribute(directory.appending(name)) { found.append((name, value)) }
+        }
+        return found
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+import SystemPackage
+
+/// What the kernel's configuration is to be: backstores and portal groups, each with what is to be the same.
+///
+/// What it does not name is left as it is: a serial, an attribute, a whole object.
+public struct Configuration: Equatable, Sendable {
+    public internal(set) var backstores: [BackstoreRequest]
+    public internal(set) var groups: [GroupRequest]
+
+    /// - Throws: an `OperationError` when a name, a tag or a LUN is there twice, or a LUN's backstore is named nowhere.
+    public init(backstores: [BackstoreRequest] = [], groups: [GroupRequest] = []) throws(OperationError) {
+        (self.backstores, self.groups) = (backstores, groups)
+        try Self.refuseTwice(backstores.map { ($0.name, "backstore \($0.name)", $0.line) })
+        try Self.refuseTwice(groups.map { ($0.path, $0.path, $0.line) })
+        for group in groups {
+            try Self.refuseTwice(
+                group.luns.map { ("\($0.number)", "\(group.path)/\($0.number.directory)", $0.line) }
+            )
+        }
+    }
+
+    private static func refuseTwice(_ names: [(String, String, Int)]) throws(OperationError) {
+        var seen: Set<String> = []
+        for (name, what, line) in names where !seen.insert(name).inserted {
+            throw OperationError("read", "line \(line)", cause: "\(what) is there twice")
+        }
+    }
+}
+
+/// A backstore to be.
+public struct BackstoreRequest: Equatable, Sendable {
+    public var name: String
+    public var spec: BackstoreSpec
+    /// The unit's serial number; by default one that follows from the name.
+    public var serial: String?
+    /// Values by the names of attributes.
+    public var attributes: [String: String] = [:]
+    /// The ALUA target port groups beside the kernel's own, by name, each with its number from 1 to 65535.
+    public var aluaGroups: [String: UInt16] = [:]
+    /// Where it stands in its file.
+    var line = 0
+
+    public static func == (left: BackstoreRequest, right: BackstoreRequest) -> Bool {
+        (left.name, left.spec, left.serial) == (right.name, right.spec, right.serial)
+            && left.attributes == right.attributes && left.aluaGroups == right.aluaGroups
+    }
+}
+
+/// A portal group to be.
+public struct GroupRequest: Equatable, Sendable {
+    public var wwpn: WWPN
+    public var tag: TPGTag
+    /// The initiator port of the nexus; by default a name that follows from the target and the tag.
+    public var nexus: WWPN?
+    /// `fabric_prot_type`: which T10-PI the fabric offers when the backstore has none.
+    public var protection: UInt8?
+    public var luns: [LUNRequest] = []
+    var line = 0
+
+    /// Its directory in the fabric's.
+    var path: String { "\(wwpn)/\(tag.directory)" }
+
+    public static func == (left: GroupRequest, right: GroupRequest) -> Bool {
+        (left.wwpn, left.tag, left.nexus, left.protection) == (
+            right.wwpn, right.tag, right.nexus, right.protection
+        )
+            && left.luns == right.luns
+    }
+}
+
+/// A logical unit to be.
+public struct LUNRequest: Equatable, Sendable {
+    public var number: LUNNumber
+    /// The name of its backstore.
+    public var backstore: String
+    /// The ALUA target port group of the backstore that the unit belongs to.
+    public var aluaGroup: String?
+    /// The name of the link, which is nobody's business but targetcli's.
+    var alias: String?
+    var line = 0
+
+    public static func == (left: LUNRequest, right: LUNRequest) -> Bool {
+        (left.number, left.backstore, left.aluaGroup) == (right.number, right.backstore, right.aluaGroup)
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+public import LinuxSystem
+public import SystemPackage
+
+/// How a change that was left half way came to its end.
+public enum Recovery: String, Sendable, Encodable {
+    /// There was none.
+    case nothing
+    /// The tree is the one from before the change.
+    case undone
+    /// The tree is the one that was asked for.
+    case finished
+}
+
+extension TargetTree {
+    /// Where the plan of the change under way stands unless the caller knows better: it goes with the kernel that it is for.
+    public static let defaultJournal: FilePath = "/run/ringside/target.journal"
+
+    /// Whether a change was left half way, or is under way.
+    public var hasJournal: Bool {
+        do throws(Errno) { return try fileSystem.statusIfPresent(journal) != nil } catch { return true }
+    }
+
+    /// Brings a change to its end that was left half way, by a crash or a kill: takes it back, or, where something is gone
+    /// that cannot be brought back, carries the rest out.
+    ///
+    /// - Throws: an `OperationError` that lists what is left; the journal stays, so that it can be tried again.
+    public func recover() throws(OperationError) -> Recovery {
+        try alone { () throws(OperationError) in
+            guard let plan = try readJournal() else { return .nothing }
+            let isPastReturn = try isPastReturn(plan)
+            let failures = isPastReturn ? finish(plan.tail) : takeBack(plan.operations)
+            guard failures.isEmpty else {
+                throw OperationError(
+                    "recover",
+                    journal.string,
+                    cause: "these steps failed:\n" + failures.map { "  \($0)" }.joined(separator: "\n"),
+                    hint: "remove what is in the way, then try again"
+                )
+            }
+            try removeJournal()
+            return isPastReturn ? .finished : .undone
+        }
+    }
+
+    /// - Throws: an `OperationError` where a change was left half way.
+    func refuseHalfway() throws(OperationError) {
+        guard hasJournal else { return }
+        throw OperationError(
+            "change",
+            base.string,
+            cause: "an earlier change was left half way; \(journal) tells which",
+            hint: "bring it to its end with: ringside target recover"
+        )
+    }
+
+    /// Whether something is gone that cannot be brought back.
+    private func isPastReturn(_ plan: Plan) throws(OperationError) -> Bool {
+        for operation in plan.tail where operation.isLossy {
+            do throws(Errno) {
+                if try fileSystem.statusIfPresent(base.pushing(operation.path)) == nil { return true }
+            } catch {
+                throw OperationError("read", operation.path.string, errno: error)
+            }
+        }
+        return false
+    }
+
+    func writeJournal(_ plan: Plan) throws(OperationError) {
+        let text = PlanText.text(of: plan)
+        do throws(Errno) {
+            do throws(Errno) {
+                try fileSystem.replace(journal, with: text)
+            } catch .noSuchFileOrDirectory {
+                try fileSystem.makeDirectory(journal.removingLastComponent())
+                try fileSystem.replace(journal, with: text)
+            }
+        } catch {
+            throw OperationError(
+                "write",
+                journal.string,
+                errno: error,
+                cause: "\(error.description)\nnothing was changed"
+            )
+        }
+    }
+
+    func removeJournal() throws(OperationError) {
+        do throws(Errno) {
+            try fileSystem.unlink(journal)
+        } catch {
+            throw OperationError(
+                "remove",
+                journal.string,
+                errno: error,
+                cause: "\(error.description)\nthe change itself has come to its end",
+                hint: "remove the file"
+            )
+        }
+    }
+
+    private func readJournal() throws(OperationError) -> Plan? {
+        guard hasJournal else { return nil }
+        do throws(Errno) {
+            let text = try fileSystem.read(journal)
+            if let plan = PlanText.plan(in: text) { return plan }
+        } catch {
+            throw OperationError("read", journal.string, errno: error)
+        }
+        throw OperationError("read", journal.string, cause: "it is no journal of this program")
+    }
+}

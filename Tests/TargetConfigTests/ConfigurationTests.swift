@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import TargetConfig
+
+private let head = "naa.5001405c0ffee00"
+
+/// `count` targets with a ramdisk each, and a file that one of them exports too.
+func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String = "") throws -> Configuration
+{
+    let targets = (1...count).map { number in
+        "  \(head)\(number):\n    1:\n      luns:\n        0: ramdisk:64K\n"
+            + (number == 1 ? "        7: name:disk\n" : "")
+    }
+    let backstores = "backstores:\n  disk:\n    source: \(file)\n\(extra)"
+    return try Configuration(parsing: backstores + "targets:\n" + targets.joined())
+}
+
+@Suite struct ConfigurationReadingTests {
+    @Test(arguments: [
+        ("targets: [1]", "line 1: targets is not a map"),
+        ("target: {}", "line 1: 'target' is no key of a configuration"),
+        ("version: 2", "line 1: this program reads version 1 only"),
+        ("targets:\n  foo: {}", "line 2: parse WWPN 'foo': begins with none of naa., fc. and iqn."),
+        ("targets:\n  \(head)1: {256: {}}", "line 2: parse tpgt '256': is above 255"),
+        ("targets:\n  \(head)1: {1: {}, 01: {}}", "line 2: \(head)1/tpgt_1 is there twice"),
+        ("targets:\n  \(head)1: {1: {}}\n  \(head)1: {2: {}}", "line 3: the key '\(head)1' is there twice"),
+        (
+            "targets:\n  \(head)1:\n    1: {luns: {16384: name:a}}",
+            "line 3: parse LUN '16384': is above 16383"
+        ),
+        (
+            "targets:\n  \(head)1:\n    1: {luns: {0x10: name:a}}",
+            "line 3: parse LUN '0x10': is not a decimal"
+        ),
+        (
+            "targets:\n  \(head)1:\n    1: {luns: {0: ramdisk:5}}",
+            "line 3: parse backstore 'ramdisk:5': 5 is not a multiple"
+        ),
+        (
+            "targets:\n  \(head)1:\n    1: {nexus: fc.2100000000000001}",
+            "line 3: the nexus fc.2100000000000001 is of another"
+        ),
+        (
+            "targets:\n  \(head)1:\n    1: {fabric_prot_type: 2}",
+            "line 3: fabric_prot_type is '2', not 0, 1 or 3"
+        ),
+        ("backstores:\n  a/b: ramdisk:1M", "line 2: the backstore name 'a/b' is not"),
+        ("backstores:\n  a: {}", "line 2: a has no source"),
+        ("backstores:\n  a: {source: ramdisk:1M, size: 1}", "line 2: 'size' is no key of a backstore"),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {block_size: 513}",
+            "line 4: block_size is 513, not 512"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {emulate_tpu: 1}",
+            "line 4: emulate_tpu is 1, but a ramdisk"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {hw_block_size: 1}",
+            "line 4: hw_block_size is the device's"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {nosuch: 1}",
+            "line 4: 'nosuch' is no attribute"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {is_nonrot: yes}",
+            "line 4: is_nonrot is 'yes', not a decimal"
+        ),
+        ("backstores: &a {}\ntargets: *a", "line 2: aliases are not taken"),
+        ("a: 1\n---\nb: 1", "line 2: a second document begins here"),
+        ("{\"targets\": }x", "line 1: did not find expected"), ("[", "line 2: did not find expected"),
+    ])
+    func refuses(_ text: String, _ message: String) {
+        do throws(OperationError) {
+            _ = try Configuration(parsing: text)
+            Issue.record("taken: \(text)")
+        } catch {
+            #expect("\(error)".hasPrefix("read \(message)"), "\(error)")
+        }
+    }
+
+    @Test func yamlAndJSONSayTheSame() throws {
+        let wanted = try Configuration(
+            parsing: """
+                backstores:
+                  disk: file:/tmp/a b,size=1M,direct
+                  tcmu: {source: "user:rbd/pool/image,size=1G", serial: "null", alua_groups: {gold: 5}}
+                targets:
+                  \(head)1:
+                    3:
+                      nexus: naa.5001405000000001
+                      fabric_prot_type: 1
+                      luns:
+                        0: {source: name:tcmu, alua_group: gold}
+                        16383: {source: ramdisk:1M, attributes: {block_size: 4096}, serial: "0x1"}
+                """
+        )
+        #expect(wanted.backstores.count == 3)
+        #expect(wanted.groups[0].luns.map(\.aluaGroup) == ["gold", nil])
+        for text in [wanted.document.yaml, wanted.document.json] {
+            let again = try Configuration(parsing: text)
+            #expect(again.groups == wanted.groups)
+            #expect(
+                again.backstores.sorted { $0.name < $1.name }
+                    == wanted.backstores.sorted { $0.name < $1.name }
+            )
+            #expect(again.document.yaml == wanted.document.yaml)
+        }
+    }
+
+    @Test(arguments: ["", "a: \"b", "null", "- a", "é 😀\u{7f}", "a\nb\tc\\\"", "0x1f", "-1", "true", "~"])
+    func everyTextIsReadBack(_ text: String) throws {
+        let document = Document.map([("k", .text(text)), ("l", .list([.text(text), .list([]), .map([])]))])
+        #expect(try Document(parsing: document.yaml)["k"]?.scalar("k") == text)
+        #expect(try Document(parsing: document.yaml)["l"]?.items("l").count == 3)
+        // JSON writes what is beyond the 16-bit characters as pairs, which YAML does not know.
+        if !text.unicodeScalars.contains(where: { $0.value > 0xffff }) {
+            #expect(try Document(parsing: document.json)["k"]?.scalar("k") == text)
+        }
+    }
+
+    @Test func aSeedGivesOneName() throws {
+        for format in WWPN.Format.allCases {
+            let name = WWPN(generating: format, seed: "db1")
+            #expect(name == WWPN(generating: format, seed: "db1"))
+            #expect(name != WWPN(generating: format, seed: "db2"))
+            #expect(try WWPN(name.name) == name)
+            #expect(WWPN(generating: format) != WWPN(generating: format))
+        }
+        #expect(WWPN(generating: .naa5, seed: "db1").name.hasPrefix("naa.5001405"))
+        #expect(WWPN(generating: .naa6, seed: "db1").name.hasPrefix("naa.6001405"))
+    }
+}
+
+@Suite struct ConfigurationApplyTests {
+    private let fake = FakeConfigFS()
+
+    @Test func aSecondApplyChangesNothing() throws {
+        let wanted = try sample(3)
+        #expect(try fake.tree.apply(wanted).count(.create) == 14)
+        let (changes, snapshot) = (fake.changes, fake.snapshot)
+        let again = try fake.tree.apply(wanted, pruning: true)
+        #expect(again.count(.keep) == 14 && again.changes.count == 14)
+        #expect(fake.changes == changes && fake.snapshot == snapshot)
+    }
+
+    @Test func itsExportMakesItAgain() throws {
+        try fake.tree.apply(try sample(3, extra: "    attributes: {emulate_tpu: 1, block_size: 4096}\n"))
+        let (exported, snapshot) = (try fake.tree.exported(), fake.snapshot)
+        #expect(exported.notes == [])
+        try fake.tree.apply(Configuration(), pruning: true)
+        #expect(try fake.tree.backstores().isEmpty && fake.tree.targets().isEmpty)
+        try fake.tree.apply(try Configuration(parsing: exported.configuration.document.yaml))
+        #expect(fake.snapshot == snapshot)
+        #expect(try fake.tree.exported().configuration.document == exported.configuration.document)
+    }
+
+    @Test func prunesWhatIsNotNamed() throws {
+        try fake.tree.apply(try sample(1))
+        let snapshot = fake.snapshot
+        try fake.tree.apply(try sample(3))
+        #expect(try fake.tree.apply(try sample(1)).plan.isEmpty)
+        let plan = try fake.tree.apply(try sample(1), pruning: true)
+        #expect(plan.count(.delete) == 6)
+        #expect(fake.snapshot == snapshot)
+    }
+
+    @Test func aChangeTakesDownNothingElse() throws {
+        try fake.tree.apply(try sample(2))
+        func steps(_ extra: String) throws -> [String] {
+            try fake.tree.plan(applying: sample(2, extra: extra)).plan.operations.map(\.description)
+        }
+        let attribute = "write core/fileio_0/disk/attrib"
+        #expect(try steps("    attributes: {emulate_tpu: 1}\n") == ["\(attribute)/emulate_tpu = 1"])
+        let lun = "vhost/\(head)1/tpgt_1/lun/lun_7/backstore"
+        #expect(
+            try steps("    attributes: {block_size: 4096}\n") == [
+                "unlink \(lun)", "\(attribute)/block_size = 4096", "link \(lun) -> core/fileio_0/disk",
+            ]
+        )
+        try fake.tree.apply(try sample(2, extra: "    attributes: {block_size: 4096}\n"))
+    }
+
+    @Test func aBackstoreOfAnotherKindTakesTheOldOnesPlace() throws {
+        try fake.tree.apply(try sample(2))
+        let plan = try fake.tree.apply(try sample(2, file: "ramdisk:1M"))
+        #expect(plan.count(.replace) == 1)
+        #expect(try fake.tree.backstore(named: "disk").plugin == "rd_mcp")
+        #expect(try fake.tree.targets()[0].groups[0].luns[1].backstore == "core/rd_mcp_2/disk")
+        let back = try fake.tree.apply(try sample(2))
+        #expect(
+            back.changes.contains {
+                $0.kind == .replace && $0.details == ["ramdisk:1M -> file:/tmp/disk,size=1M"]
+            }
+        )
+    }
+
+    @Test func aNexusIsChangedWithItsLUNsBack() throws {
+        try fake.tree.apply(try sample(1))
+        var wanted = try sample(1)
+        wanted.groups[0].nexus = try WWPN("naa.5001405000000001")
+        try fake.tree.apply(wanted)
+        let group = try fake.tree.targets()[0].groups[0]
+        #expect(group.nexus == "naa.5001405000000001")
+        #expect(group.luns.allSatisfy { $0.backstore != nil })
+    }
+
+    @Test func aClaimedGroupStopsItBeforeAnyChange() throws {
+        try fake.tree.apply(try sample(2))
+        fake.state.withLock {
+            $0.claimed = [FakeConfigFS.base.pushing(FilePath("vhost/\(head)1/tpgt_1"))]
+        }
+        let (wanted, snapshot) = (try sample(2, file: "ramdisk:1M"), fake.snapshot)
+        #expect(throws: OperationError.self) { try fake.tree.apply(wanted) }
+        #expect(fake.snapshot == snapshot)
+    }
+
+    @Test func anAliasOfALUNIsRefused() throws {
+        try fake.tree.apply(try sample(1))
+        let path = FilePath("vhost/\(head)1/tpgt_1/lun/lun_00")
+        try fake.makeDirectory(FakeConfigFS.base.pushing(path))
+        let error = #expect(throws: OperationError.self) { try fake.tree.plan(applying: sample(1)) }
+        #expect(error?.cause == "\(path) is one more spelling of LUN 0")
+        #expect(LUNNumber(directory: "lun_0x10")?.rawValue == 16)
+        #expect(LUNNumber(directory: "lun_010")?.rawValue == 8)
+        #expect(LUNNumber(directory: "lun_16384") == nil)
+    }
+}
+
+/// Every system call that changes something fails once, and is the last once.
+@Suite struct FaultInjectionTests {
+    private struct Outcome: Hashable { var isBefore, isAfter: Bool }
+
+    /// Two targets and a file become five targets, of which one loses its ramdisk for another, and the file is gone.
+    private static func wanted() throws -> Configuration {
+        var wanted = try sample(5, file: "ramdisk:2M", extra: "    attributes: {block_size: 4096}\n")
+        wanted.groups.removeFirst()
+        wanted.backstores.removeAll { $0.name.hasPrefix("\(head)1:") }
+        return wanted
+    }
+
+    @Test(arguments: [1, 4]) func theTreeIsTheOneBeforeOrTheOneAskedFor(_ workers: Int) throws {
+        let start = FakeConfigFS()
+        try start.tree.apply(try sample(2))
+        let wanted = try Self.wanted()
+        let end = FakeConfigFS(copying: start) { _ in }
+        try TargetTree(fileSystem: end, workers: 1).apply(wanted, pruning: true)
+        let (before, after) = (start.snapshot, end.snapshot)
+        let changes = start.changes..<end.changes
+        #expect(changes.count >= 50)
+        var counts: [Outcome: Int] = [:]
+        for change in changes {
+            for errno in [Errno.ioError, .noSpace, .resourceBusy, nil] {
+                let fake = FakeConfigFS(copying: start) { state in
+                    if let errno { state.failures[change] = errno } else { state.end = change }
+                }
+                let tree = TargetTree(fileSystem: fake, workers: workers)
+                do throws(OperationError) { try tree.apply(wanted, pruning: true) } catch
+                { /* The tree tells. */  }
+                fake.state.withLock { $0.end = nil }
+                _ = try tree.recover()
+                let outcome = Outcome(isBefore: fake.snapshot == before, isAfter: fake.snapshot == after)
+                counts[outcome, default: 0] += 1
+            }
+        }
+        let undone = counts[Outcome(isBefore: true, isAfter: false), default: 0]
+        let done = counts[Outcome(isBefore: false, isAfter: true), default: 0]
+        print(
+            "fault injection, \(workers) workers: \(undone + done) cases, \(undone) as before, \(done) as asked for"
+        )
+        #expect(undone + done == changes.count * 4, "\(counts)")
+        #expect(undone > 0 && done > 0)
+    }
+}
