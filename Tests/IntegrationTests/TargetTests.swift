@@ -5,7 +5,6 @@ import TestVM
 import Testing
 
 private let name = "naa.5001405c0ffee001"
-private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_iblock", "loop"]
 
 /// `ringside target` and `ringside backstore` against the real configfs.
 @Suite(.needsTestVM, .serialized) struct TargetTests {
@@ -15,7 +14,9 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
             .appending("TargetConfigTests").appending("kernel-answers.txt")
         let answers = try await Host.shell("cat '\(file)'").output
         let program = Host.ringside.removingLastComponent().appending("ConfigReplay")
-        try await boot(files: [(file, "/kernel-answers.txt"), (program, "/usr/bin/ConfigReplay")]) { host in
+        try await VirtualHost.bootForTargets(files: [
+            (file, "/kernel-answers.txt"), (program, "/usr/bin/ConfigReplay"),
+        ]) { host in
             let replay = try await host.run("ConfigReplay /kernel-answers.txt")
             let lines = zip(replay.output.split(separator: "\n"), answers.split(separator: "\n"))
             for (seen, expected) in lines { #expect(seen == expected) }
@@ -24,8 +25,10 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test(arguments: [
-        "backstore create", "backstore delete", "backstore list", "target create", "target delete",
-        "target list", "target show",
+        "backstore create", "backstore delete", "backstore list", "backstore show", "target apply",
+        "target clear",
+        "target create", "target delete", "target diff", "target export", "target list", "target name",
+        "target recover", "target show", "target watch",
     ])
     func everyCommandHasExamples(_ command: String) async throws {
         let help = try await Host.shell("'\(Host.ringside)' \(command) --help").output
@@ -33,7 +36,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test func makesShowsAndRemovesATarget() async throws {
-        try await boot { host in
+        try await VirtualHost.bootForTargets { host in
             let empty = try await host.tree()
             let luns = "--lun 0=ramdisk:8M --lun 300=file:/tmp/disk.img,size=8M"
             let made = try await host.run("ringside target create \(name) --tpgt 1 \(luns)")
@@ -60,7 +63,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test func protocolsAndDevices() async throws {
-        try await boot(modules: backstoreModules + ["ext4"]) { host in
+        try await VirtualHost.bootForTargets(modules: backstoreModules + ["ext4"]) { host in
             let empty = try await host.tree()
             for wwpn in ["fc.2100000000000001", "iqn.2003-01.org.x:t1"] {
                 let made = try await host.run(
@@ -87,7 +90,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test func aClaimedTargetIsLeftAsItIs() async throws {
-        try await boot { host in
+        try await VirtualHost.bootForTargets { host in
             try await host.expectSuccess("ringside target create \(name) --lun 0=ramdisk:1M")
             let before = try await host.tree()
             try await host.expectSuccess(
@@ -106,7 +109,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
 
     /// A group without LUNs cannot be asked beforehand: what was removed before it comes back, nexus and LUNs.
     @Test func aLateRefusalPutsEverythingBack() async throws {
-        try await boot { host in
+        try await VirtualHost.bootForTargets { host in
             try await host.expectSuccess("ringside target create \(name) --tpgt 2")
             try await host.expectSuccess(
                 "ringside vhost open id=a,wwpn=\(name),tpgt=2 >/tmp/open 2>&1 & sleep 2"
@@ -119,21 +122,6 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
             #expect(refused.error.contains("write vhost/\(name)/tpgt_2/nexus: EBUSY: it is claimed by"))
             #expect(refused.error.contains("all 6 steps before it were undone"))
             #expect(try await host.tree() == before)
-        }
-    }
-
-    /// Each is one clear error, and none changes anything.
-    @Test func misuseChangesNothing() async throws {
-        try await boot(modules: ["vhost_scsi", "loop"]) { host in
-            try await host.expectSuccess("ringside target create \(name) --tpgt 1 --lun 0=ramdisk:1M")
-            let before = try await host.tree()
-            for (arguments, status, message) in misuse {
-                let outcome = try await host.run("ringside \(arguments)")
-                #expect(outcome.status == status, "\(arguments): \(outcome.error)")
-                #expect(outcome.error.contains(message), "\(arguments): \(outcome.error)")
-                #expect(outcome.output == "", "\(arguments)")
-                #expect(try await host.tree() == before, "\(arguments)")
-            }
         }
     }
 
@@ -162,7 +150,7 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
     }
 
     @Test func twoOfThemDoNotInterleave() async throws {
-        try await boot(programs: ["/usr/bin/flock"]) { host in
+        try await VirtualHost.bootForTargets(programs: ["/usr/bin/flock"]) { host in
             try await host.expectSuccess("/usr/bin/flock /sys/kernel/config/target sleep 30 & sleep 1")
             let locked = try await host.run("ringside target create \(name)")
             #expect(
@@ -182,78 +170,5 @@ private let backstoreModules = ["vhost_scsi", "target_core_file", "target_core_i
                 """
             )
         }
-    }
-}
-
-/// Arguments, exit status, and what the error says, with one target that has LUN 0.
-private let misuse: [(String, Int32, String)] = [
-    ("target create foo", 2, "begins with none of naa., fc. and iqn."),
-    ("target create naa.zzzz", 2, "'z' is not a hexadecimal digit"),
-    ("target create x.naa.5001405c0ffee001", 2, "begins with none of naa., fc. and iqn."),
-    ("target create 'naa.5001405 c0ffee01'", 2, "' ' is not a hexadecimal digit"),
-    ("target create \(name) --tpgt 256", 2, "is above 255"),
-    ("target create \(name) --tpgt 65536", 2, "does not fit the 16 bits of the vhost ABI"),
-    ("target create \(name) --tpgt 2 --lun 0=ramdisk:1M --lun 0=ramdisk:1M", 2, "LUN 0 is given twice"),
-    ("target create \(name) --tpgt 2 --lun 16384=ramdisk:1M", 2, "is above 16383"),
-    ("target create \(name) --tpgt 2 --lun 0=ramdisk:1000", 2, "1000 is not a multiple of 4096"),
-    ("target create \(name) --tpgt 2 --lun 0=file:/a,b,size=1M", 2, "'b' is no option of file"),
-    ("target create \(name) --tpgt 2 --nexus fc.2100000000000001", 2, "is of another protocol"),
-    ("target create \(name) --tpgt 1 --lun 0=ramdisk:1M", 1, "EEXIST: the target is there already"),
-    ("target create \(name) --tpgt 2 --lun 0=ramdisk:100G", 1, "ENOMEM: only "),
-    ("target create \(name) --tpgt 2 --lun 0=name:none", 1, "there is no such backstore"),
-    ("target create \(name) --tpgt 2 --lun 0=file:/tmp/none", 1, "ENOENT: the file does not exist"),
-    (
-        "target create \(name) --tpgt 2 --lun 0=file:/tmp/n,size=1M --lun 1=file:/tmp/./n,size=1M", 1,
-        "EBUSY: it is given twice, first for \(name):2:0"
-    ),
-    ("target create \(name) --tpgt 2 --lun 0=block:/dev/null", 1, "ENOTBLK: it is no block device"),
-    (
-        "target create \(name) --tpgt 2 --lun 0=ramdisk:1M --lun 1=file:/tmp/new,size=1M", 1,
-        "mkdir core/fileio_0: EINVAL: the kernel has no such backstore plugin: target_core_file is not loaded\n"
-            + "all 6 steps before it were undone\nload it with: ringside module load target_core_file"
-    ),
-    (
-        "target create \(name) --tpgt 2 --lun 0=ramdisk:1M --lun 1=file:/proc/new,size=1M", 1,
-        "create /proc/new: ENOENT: No such file or directory\nall 5 steps before it were undone"
-    ),
-    ("target delete naa.5001405c0ffee009", 1, "ENOENT: there is no such target"),
-    ("target delete \(name) --tpgt 9", 1, "ENOENT: the target has no such portal group"),
-    ("target show naa.5001405c0ffee009", 1, "the targets are \(name)"),
-    ("target list --configfs /tmp", 1, "open /tmp: ENOENT: configfs is not mounted there"),
-    ("backstore create a:b ramdisk:1M", 2, "is not 1 to 200 letters"),
-    ("backstore create a disk:1M", 2, "'disk' is no kind of backstore"),
-    ("backstore delete none", 1, "ENOENT: there is no such backstore"),
-    ("backstore delete \(name):1:0", 1, "EBUSY: it is exported by vhost/\(name)/tpgt_1/lun/lun_0"),
-]
-
-/// A machine with configfs and the modules loaded, whose kernel has nothing to report afterwards.
-private func boot(
-    modules: [String] = backstoreModules,
-    programs: [String] = [],
-    files: [(host: FilePath, guest: FilePath)] = [],
-    _ body: @Sendable @escaping (VirtualHost) async throws -> Void
-) async throws {
-    let log = try await VirtualHost.boot(modules: modules, programs: programs, files: files) { host in
-        for module in modules { try await host.expectSuccess("ringside module load \(module)") }
-        try await body(host)
-    }
-    #expect(log.trouble.map(\.text) == [])
-}
-
-extension VirtualHost {
-    fileprivate func expectSuccess(_ line: String) async throws {
-        let outcome = try await run(line)
-        #expect(outcome.status == 0, "\(line): \(outcome.output)\(outcome.error)")
-    }
-
-    /// Every path of the target's configfs with each link's end and each nexus, and the files made for backstores.
-    fileprivate func tree() async throws -> String {
-        try await run(
-            """
-            cd /sys/kernel/config/target && find . | sort
-            for f in $(find . -type l -o -name nexus | sort); do echo $f $(readlink $f || cat $f 2>/dev/null); done
-            ls /tmp | grep -v '^open$\\|^l$\\|^disk'
-            """
-        ).output
     }
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import Testing
+
+/// What `Scripts/install` puts into a system.
+@Suite(.needsTestVM) struct InstallTests {
+    @Test func theUnitCallsWhatThereIs() async throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-install")
+        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        let installed = try await Host.shell("'\(root)/Scripts/install' -d '\(directory)'")
+        #expect(installed.status == 0, "\(installed.error)")
+        let unit = directory.appending("usr/lib/systemd/system/ringside-target.service")
+        let calls = try unit.readText().split(separator: "\n").filter { $0.hasPrefix("Exec") }.compactMap {
+            $0.split(separator: "=", maxSplits: 1).last
+        }
+        #expect(calls.count == 4)
+        for call in calls {
+            let help = try await Host.shell("'\(directory)'\(call) --help")
+            #expect(help.status == 0 && help.output.contains("USAGE: ringside"), "\(call): \(help.error)")
+        }
+        // systemd's own opinion, where it is there.
+        let verdict = try await Host.shell(
+            "command -v systemd-analyze >/dev/null || exit 0; systemd-analyze verify --man=no --root='\(directory)' '\(unit)' 2>&1"
+        )
+        #expect(!verdict.output.contains("ringside-target.service:"), "\(verdict.output)")
+        let bash = try await Host.shell(
+            "bash -n '\(directory)/usr/share/bash-completion/completions/ringside'"
+        )
+        #expect(bash == Outcome(status: 0, output: "", error: ""))
+        try directory.removeTree()
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import TestVM
+import Testing
+
+private let name = "naa.5001405c0ffee00"
+
+/// `ringside target apply` and what goes with it, against the real configfs.
+@Suite(.needsTestVM, .serialized) struct TargetApplyTests {
+    /// Everything that the file can say.
+    private let configuration = """
+        backstores:
+          disk: {source: file:/tmp/disk.img,size=8M, attributes: {emulate_tpu: 1, block_size: 4096}, serial: abc-1}
+          cached: file:/tmp/cached.img,size=1M,buffered
+          direct: file:/tmp/direct.img,size=1M,direct
+          loop: block:/dev/loop0,readonly
+          null: ramdisk:1M,nullio
+          shared: {source: ramdisk:1M, alua_groups: {gold: 5}}
+        targets:
+          \(name)1:
+            1:
+              nexus: naa.5001405000000001
+              fabric_prot_type: 1
+              luns: {0: name:disk, 1: name:cached, 2: name:direct, 3: name:loop, 4: name:null, 16383: ramdisk:1M}
+            255:
+              luns: {0: {source: name:shared, alua_group: gold}}
+          iqn.2003-01.org.x:t1: {0: {luns: {0: {source: ramdisk:1M, attributes: {pi_prot_type: 1}}}}}
+          fc.2100000000000001: {1: {nexus: fc.2100000000000002, luns: {0: name:shared}}}
+        """
+
+    @Test func whatWasExportedMakesItAgain() async throws {
+        try await VirtualHost.bootForTargets { host in
+            let empty = try await host.tree()
+            try await host.expectSuccess("truncate -s 4M /tmp/l; losetup /dev/loop0 /tmp/l")
+            try await host.expectSuccess("ringside target apply - <<'END'\n\(configuration)\nEND")
+            let made = try await host.tree()
+            try await host.expectSuccess("ringside target export /tmp/one.yaml")
+            try await host.expectSuccess("ringside target diff /tmp/one.yaml --prune")
+            try await host.expectSuccess("ringside target clear")
+            #expect(
+                try await host.tree().split(separator: "\n").filter {
+                    !$0.hasSuffix(".img") && !$0.hasSuffix(".yaml")
+                }
+                    == empty.split(separator: "\n")
+            )
+            try await host.expectSuccess(
+                "ringside target apply /tmp/one.yaml; ringside target export --json /tmp/two.json"
+            )
+            try await host.expectSuccess(
+                "ringside target export /tmp/two.yaml; cmp /tmp/one.yaml /tmp/two.yaml"
+            )
+            let again = try await host.tree()
+            func isOurs(_ line: Substring) -> Bool { !line.hasSuffix(".yaml") && !line.hasSuffix(".json") }
+            #expect(again.split(separator: "\n").filter(isOurs) == made.split(separator: "\n").filter(isOurs))
+            try await host.expectSuccess("ringside target diff /tmp/two.json --prune")
+            let serial = try await host.run("ringside backstore show disk").output
+            #expect(serial.contains("serial abc-1\n") && serial.contains("block_size"), "\(serial)")
+        }
+    }
+
+    @Test func aChangeLeavesTheRestAlone() async throws {
+        try await VirtualHost.bootForTargets { host in
+            try await host.expectSuccess("ringside backstore create disk ramdisk:1M")
+            try await host.expectSuccess(
+                "ringside target create \(name)1 --lun 0=name:disk --lun 1=ramdisk:1M"
+            )
+            try await host.expectSuccess("ringside target create \(name)2 --lun 0=ramdisk:1M")
+            try await host.expectSuccess(
+                "ringside vhost open id=a,wwpn=\(name)2,tpgt=1 >/tmp/open 2>&1 & sleep 2"
+            )
+            try await host.expectSuccess(
+                "ringside target export | sed 's/ disk:/&/;s/ramdisk:1M$/&/' >/tmp/now.yaml"
+            )
+            let change =
+                "sed 's/source: ramdisk:1M/&\\n    attributes: {block_size: 4096}/' /tmp/now.yaml >/tmp/new.yaml"
+            try await host.expectSuccess(change)
+            let dry = try await host.run("ringside target apply /tmp/new.yaml --dry-run").output
+            #expect(dry.contains("change   backstore disk  block_size 512 -> 4096\n"), "\(dry)")
+            #expect(dry.hasSuffix("1 to change, 9 to keep\n"), "\(dry)")
+            // The endpoint of the other target stays set all the while.
+            try await host.expectSuccess("ringside target apply /tmp/new.yaml")
+            let block = try await host.run("cat /sys/kernel/config/target/core/*/disk/attrib/block_size")
+            #expect(block.output == "4096\n")
+            let held = try await host.run("ringside target show \(name)2 --endpoint")
+            #expect(held.output.contains(", endpoint set (pid "), "\(held.output)\(held.error)")
+            #expect(held.output.contains(", ringside)"))
+            let free = try await host.run("ringside target show \(name)1 --endpoint")
+            #expect(free.output.contains(", no endpoint set"), "\(free.output)\(free.error)")
+            let before = try await host.tree()
+            let clear = try await host.run("ringside target clear")
+            #expect(
+                clear.error.contains("EBUSY: it is claimed by an open vhost-scsi endpoint (pid "),
+                "\(clear.error)"
+            )
+            #expect(try await host.tree() == before)
+            try await host.expectSuccess("kill $(pidof ringside); sleep 1; ringside target clear")
+        }
+    }
+
+    @Test func aPlanThatChangesNothingWritesNothing() async throws {
+        try await VirtualHost.bootForTargets(modules: ["vhost_scsi"], programs: ["/usr/bin/strace"]) { host in
+            try await host.expectSuccess(
+                """
+                { echo targets:; for i in $(seq 100 130); do
+                echo "  naa.5001405c0ffee$i: {1: {luns: {0: ramdisk:64K, 1: ramdisk:64K}}}"; done; } >/tmp/t.yaml
+                ringside target apply /tmp/t.yaml --workers 16
+                """
+            )
+            let calls = "mkdir,rmdir,unlink,symlink,rename,write,openat,creat,link,mknod,truncate"
+            try await host.expectSuccess(
+                "strace -f -o /tmp/trace -e trace=\(calls) ringside target apply /tmp/t.yaml"
+            )
+            let writes = try await host.run(
+                "grep -vE 'O_RDONLY|write\\(1, \"keep |^[0-9]+ +(\\+\\+\\+|---)' /tmp/trace"
+            )
+            #expect(writes.output == "", "\(writes.output)")
+            #expect(try await host.run("wc -l </tmp/trace").output.dropLast() > "100")
+            try await host.expectSuccess("ringside target clear --workers 16")
+        }
+    }
+
+    @Test func aLUNsWorkIsCounted() async throws {
+        try await VirtualHost.bootForTargets(modules: ["vhost_scsi"]) { host in
+            try await host.expectSuccess("ringside target create \(name)1 --lun 0=ramdisk:8M")
+            try await host.expectSuccess("ringside vhost verify id=a,wwpn=\(name)1,tpgt=1 --lun 0 --write")
+            let shown = try await host.run("ringside target show").output
+            #expect(shown.contains("M read, ") && shown.contains("commands"), "\(shown)")
+            let watched = try await host.run("ringside target watch --interval 0.2 --count 2 --json").output
+            #expect(watched.split(separator: "\n").count == 2, "\(watched)")
+            #expect(watched.contains(#""lun":"vhost/naa.5001405c0ffee001/tpgt_1/lun/lun_0""#), "\(watched)")
+            try await host.expectSuccess("ringside target delete \(name)1 --recursive")
+        }
+    }
+
+    /// Fails and kills an apply at every so manieth system call; `Scripts/check` does it at every one.
+    @Test func theTreeIsTheOneBeforeOrTheOneAskedFor() async throws {
+        let script = FilePath(#filePath).removingLastComponent().appending("Guest").appending(
+            "target_faults.sh"
+        )
+        let step = SystemCalls.environmentValue("RINGSIDE_FAULT_STEP") ?? "17"
+        try await VirtualHost.bootForTargets(
+            modules: ["vhost_scsi", "target_core_file"],
+            programs: ["/usr/bin/strace"],
+            files: [(script, "/target_faults.sh")],
+            deadline: .seconds(step == "1" ? 1800 : 240)
+        ) { host in
+            let counts = try await host.expectSuccess("sh /target_faults.sh \(step)")
+            print(counts)
+            #expect(counts.split(separator: "\n").count == 4)
+        }
+    }
+}
