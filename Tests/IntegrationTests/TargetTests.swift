@@ -63,7 +63,7 @@ private let name = "naa.5001405c0ffee001"
     }
 
     @Test func protocolsAndDevices() async throws {
-        try await VirtualHost.bootForTargets(modules: backstoreModules + ["ext4"]) { host in
+        try await VirtualHost.bootForTargets(modules: VirtualHost.targetModules + ["ext4"]) { host in
             let empty = try await host.tree()
             for wwpn in ["fc.2100000000000001", "iqn.2003-01.org.x:t1"] {
                 let made = try await host.run(

@@ -10,7 +10,11 @@ import SystemPackage
 /// Paths outside configfs are plain files. One change can be made to fail, and an endpoint can hold a group.
 final class FakeConfigFS: ConfigFileSystem {
     struct State {
-        var nodes: [String: Node] = [:]
+        private(set) var nodes: [String: Node] = [:]
+        /// The names in each directory.
+        private var names: [String: Set<String>] = [:]
+        /// How many links lead to each path.
+        private(set) var exports: [FilePath: Int] = [:]
         /// The directory of the vhost fabric: some kernels call it `tcm_vhost`.
         var fabric = "vhost"
         var modules: Set<String> = ["vhost_scsi", "target_core_file", "target_core_iblock"]
@@ -25,6 +29,25 @@ final class FakeConfigFS: ConfigFileSystem {
         /// From this change on nothing succeeds any more, as after a kill.
         var end: Int?
         var lockedPaths: [FilePath] = []
+
+        subscript(path: FilePath) -> Node? {
+            get { nodes[path.string] }
+            set {
+                if let target = nodes[path.string]?.target { exports[target, default: 0] -= 1 }
+                if let target = newValue?.target { exports[target, default: 0] += 1 }
+                let (parent, name) = (path.removingLastComponent().string, path.lastComponent?.string ?? "")
+                if newValue == nil {
+                    names[parent]?.remove(name)
+                } else {
+                    names[parent, default: []].insert(name)
+                }
+                nodes[path.string] = newValue
+            }
+        }
+
+        func children(of path: FilePath) -> [FilePath] {
+            (names[path.string] ?? []).subtracting([""]).map { path.appending($0) }
+        }
     }
 
     struct Node: Equatable {

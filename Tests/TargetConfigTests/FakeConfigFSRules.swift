@@ -8,19 +8,6 @@ import SystemPackage
 extension FakeConfigFS.State {
     typealias Node = FakeConfigFS.Node
 
-    subscript(path: FilePath) -> Node? {
-        get { nodes[path.string] }
-        set { nodes[path.string] = newValue }
-    }
-
-    func children(of path: FilePath) -> [FilePath] {
-        let prefix = path.string + "/"
-        return nodes.keys.filter {
-            $0.hasPrefix(prefix) && !$0.utf8.dropFirst(prefix.utf8.count).contains(0x2f)
-        }
-        .map { FilePath($0) }
-    }
-
     private func names(_ path: FilePath) -> [String] {
         guard path.starts(with: FakeConfigFS.base) else { return [] }
         return path.components.dropFirst(FakeConfigFS.base.components.count).map(\.string)
@@ -110,14 +97,18 @@ extension FakeConfigFS.State {
         if node.isDefault { throw .notPermitted }
         // A claim is looked at before what is in the directory: that is how it can be found out without a change.
         if claimed.contains(path) { throw .resourceBusy }
-        let below = nodes.filter { $0.key.hasPrefix(path.string + "/") }
-        if below.values.contains(where: { !$0.isDefault }) { throw .directoryNotEmpty }
+        let below = descendants(of: path)
+        if below.contains(where: { self[$0]?.isDefault == false }) { throw .directoryNotEmpty }
         if isExported(path) { throw .resourceBusy }
-        for inner in below.keys { nodes[inner] = nil }
+        for inner in below { self[inner] = nil }
         self[path] = nil
     }
 
-    private func isExported(_ path: FilePath) -> Bool { nodes.values.contains { $0.target == path } }
+    private func isExported(_ path: FilePath) -> Bool { exports[path, default: 0] > 0 }
+
+    private func descendants(of path: FilePath) -> [FilePath] {
+        children(of: path).flatMap { [$0] + descendants(of: $0) }
+    }
 
     mutating func link(_ path: FilePath, to target: FilePath) throws(Errno) {
         let parent = path.removingLastComponent()
