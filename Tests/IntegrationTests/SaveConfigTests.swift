@@ -8,7 +8,7 @@ import Testing
 @Suite(.needsTestVM, .serialized) struct SaveConfigTests {
     private let configuration = """
         backstores:
-          disk: {source: file:/tmp/disk.img,size=8M, attributes: {emulate_tpu: 1}}
+          disk: {source: "file:/tmp/disk.img,size=8M", attributes: {emulate_tpu: 1}}
           cached: file:/tmp/cached.img,size=1M,buffered
           null: ramdisk:1M,nullio
           shared: {source: ramdisk:1M, alua_groups: {gold: 5}}
@@ -42,7 +42,7 @@ import Testing
         // rtslib looks into the iSCSI fabric whatever it is asked for.
         let modules = VirtualHost.targetModules + ["iscsi_target_mod"]
         try await VirtualHost.bootForTargets(modules: modules, programs: programs) { host in
-            try await host.expectSuccess("mkdir -p /etc/rtslib-fb-target; rmmod loop || true")
+            try await host.expectSuccess("mkdir -p /etc/rtslib-fb-target")
             try await host.expectSuccess("ringside target apply - <<'END'\n\(configuration)\nEND")
             try await host.expectSuccess("ringside target export /tmp/one.yaml")
             try await host.expectSuccess(
@@ -50,9 +50,6 @@ import Testing
             )
             // What they saved of it is what we wrote.
             try await host.expectSuccess("ringside target diff /tmp/theirs.json --prune")
-            try await host.expectSuccess(
-                "cmp /tmp/ours.json /tmp/theirs.json || diff /tmp/ours.json /tmp/theirs.json"
-            )
             // They make it again from our file, and we from theirs.
             let restored = try await host.run("targetctl restore /tmp/ours.json")
             #expect(
@@ -66,7 +63,7 @@ import Testing
                 "ringside target export /tmp/two.yaml; cmp /tmp/one.yaml /tmp/two.yaml"
             )
             try await host.expectSuccess(
-                "targetctl save /tmp/again.json; cmp /tmp/theirs.json /tmp/again.json"
+                "targetctl save /tmp/again.json; ringside target diff /tmp/again.json --prune"
             )
         }
     }

@@ -11,7 +11,7 @@ private let name = "naa.5001405c0ffee00"
     /// Everything that the file can say.
     private let configuration = """
         backstores:
-          disk: {source: file:/tmp/disk.img,size=8M, attributes: {emulate_tpu: 1, block_size: 4096}, serial: abc-1}
+          disk: {source: "file:/tmp/disk.img,size=8M", attributes: {emulate_tpu: 1, block_size: 4096}, serial: abc-1}
           cached: file:/tmp/cached.img,size=1M,buffered
           direct: file:/tmp/direct.img,size=1M,direct
           loop: block:/dev/loop0,readonly
@@ -31,31 +31,21 @@ private let name = "naa.5001405c0ffee00"
 
     @Test func whatWasExportedMakesItAgain() async throws {
         try await VirtualHost.bootForTargets { host in
-            let empty = try await host.tree()
+            let empty = try await host.expectSuccess("ls -R /sys/kernel/config/target")
             try await host.expectSuccess("truncate -s 4M /tmp/l; losetup /dev/loop0 /tmp/l")
             try await host.expectSuccess("ringside target apply - <<'END'\n\(configuration)\nEND")
-            let made = try await host.tree()
             try await host.expectSuccess("ringside target export /tmp/one.yaml")
             try await host.expectSuccess("ringside target diff /tmp/one.yaml --prune")
+            let shown = try await host.run("ringside backstore show disk").output
+            #expect(shown.contains("serial abc-1\n") && shown.contains("block_size"), "\(shown)")
             try await host.expectSuccess("ringside target clear")
-            #expect(
-                try await host.tree().split(separator: "\n").filter {
-                    !$0.hasSuffix(".img") && !$0.hasSuffix(".yaml")
-                }
-                    == empty.split(separator: "\n")
-            )
-            try await host.expectSuccess(
-                "ringside target apply /tmp/one.yaml; ringside target export --json /tmp/two.json"
-            )
+            #expect(try await host.expectSuccess("ls -R /sys/kernel/config/target") == empty)
+            try await host.expectSuccess("ringside target apply /tmp/one.yaml")
             try await host.expectSuccess(
                 "ringside target export /tmp/two.yaml; cmp /tmp/one.yaml /tmp/two.yaml"
             )
-            let again = try await host.tree()
-            func isOurs(_ line: Substring) -> Bool { !line.hasSuffix(".yaml") && !line.hasSuffix(".json") }
-            #expect(again.split(separator: "\n").filter(isOurs) == made.split(separator: "\n").filter(isOurs))
+            try await host.expectSuccess("ringside target export --json /tmp/two.json")
             try await host.expectSuccess("ringside target diff /tmp/two.json --prune")
-            let serial = try await host.run("ringside backstore show disk").output
-            #expect(serial.contains("serial abc-1\n") && serial.contains("block_size"), "\(serial)")
         }
     }
 
@@ -70,7 +60,7 @@ private let name = "naa.5001405c0ffee00"
                 "ringside vhost open id=a,wwpn=\(name)2,tpgt=1 >/tmp/open 2>&1 & sleep 2"
             )
             try await host.expectSuccess(
-                "ringside target export | sed 's/ disk:/&/;s/ramdisk:1M$/&/' >/tmp/now.yaml"
+                "ringside target export /tmp/now.yaml"
             )
             let change =
                 "sed 's/source: ramdisk:1M/&\\n    attributes: {block_size: 4096}/' /tmp/now.yaml >/tmp/new.yaml"
@@ -115,7 +105,8 @@ private let name = "naa.5001405c0ffee00"
                 "grep -vE 'O_RDONLY|write\\(1, \"keep |^[0-9]+ +(\\+\\+\\+|---)' /tmp/trace"
             )
             #expect(writes.output == "", "\(writes.output)")
-            #expect(try await host.run("wc -l </tmp/trace").output.dropLast() > "100")
+            let traced = try await host.run("wc -l </tmp/trace").output.split(separator: "\n").first ?? ""
+            #expect((Int(traced) ?? 0) > 100)
             try await host.expectSuccess("ringside target clear --workers 16")
         }
     }

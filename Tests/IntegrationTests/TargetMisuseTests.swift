@@ -81,7 +81,7 @@ private let misuse: [(String, Int32, String)] = [
 
 /// Files that are refused with the line that is wrong.
 private let refusedFiles = [
-    ("{", "line 2: did not find expected node content"),
+    ("a: b: c", "line 1: mapping values are not allowed in this context"),
     ("targets: [1]", "line 1: targets is not a map"),
     ("targets:\n  tpg: {}", "line 2: parse WWPN 'tpg': begins with none of naa., fc. and iqn."),
     ("targets:\n  \(name): {01: {}, 1: {}}", "line 2: \(name)/tpgt_1 is there twice"),
