@@ -250,7 +250,7 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
         let wanted = try Self.wanted()
         let end = FakeConfigFS(copying: start) { _ in }
         try TargetTree(fileSystem: end, workers: 1).apply(wanted, pruning: true)
-        let (before, after) = (start.snapshot, end.snapshot)
+        let (before, after) = (start.nodes, end.nodes)
         let changes = start.changes..<end.changes
         #expect(changes.count >= 50)
         var counts: [Outcome: Int] = [:]
@@ -265,7 +265,7 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
                 { /* The tree tells. */  }
                 fake.state.withLock { $0.end = nil }
                 _ = try tree.recover()
-                let outcome = Outcome(isBefore: fake.snapshot == before, isAfter: fake.snapshot == after)
+                let outcome = Outcome(isBefore: fake.nodes == before, isAfter: fake.nodes == after)
                 counts[outcome, default: 0] += 1
             }
         }

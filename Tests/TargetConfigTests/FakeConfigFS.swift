@@ -97,6 +97,9 @@ final class FakeConfigFS: ConfigFileSystem {
     var tree: TargetTree { TargetTree(fileSystem: self) }
     var changes: Int { state.withLock { $0.changes } }
 
+    /// Every object by its path.
+    var nodes: [String: Node] { state.withLock { $0.nodes } }
+
     /// Every path with its value: two that are equal are the same configuration.
     var snapshot: [String] {
         state.withLock { state in
