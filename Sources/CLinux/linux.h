@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <stdlib.h>
@@ -75,7 +76,25 @@ static const unsigned long vhost_scsi_set_endpoint = VHOST_SCSI_SET_ENDPOINT;
 static const unsigned long vhost_scsi_clear_endpoint =
 	VHOST_SCSI_CLEAR_ENDPOINT;
 
+static const unsigned long ringside_ms_rdonly = MS_RDONLY;
+static const unsigned long ringside_ms_bind = MS_BIND | MS_REC;
+
+/* Swift takes the function statvfs for the structure of that name. */
+static inline int ringside_free_bytes(const char *path, unsigned long *bytes)
+{
+	struct statvfs found;
+
+	if (statvfs(path, &found))
+		return -1;
+	*bytes = found.f_bavail * found.f_frsize;
+	return 0;
+}
+
+/* RNDRESEEDCRNG: has what was written to /dev/urandom count at once. */
+static const unsigned long ringside_rndreseedcrng = _IO(0x52, 0x07);
+
 /* Declared only under _GNU_SOURCE. */
+int chroot(const char *path);
 int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
 int pthread_setname_np(unsigned long thread, const char *name);

@@ -39,9 +39,7 @@ struct Agent {
     }
 
     private mutating func serve() throws {
-        // The boot's records come before the greeting, so that the host can tell them from later ones.
-        kernelLog.forward(to: port)
-        port.send(.hello(release: try kernelRelease()))
+        try greet()
         while true {
             kernelLog.forward(to: port)
             try waitForEvents()
@@ -50,6 +48,12 @@ struct Agent {
             reapChildren()
             guard try port.receive({ message in try handle(message) }) else { return }
         }
+    }
+
+    /// The boot's records come before the greeting, so that the host can tell them from later ones.
+    private func greet() throws {
+        kernelLog.forward(to: port)
+        port.send(.hello(release: try kernelRelease()))
     }
 
     private func waitForEvents() throws {
@@ -77,6 +81,17 @@ struct Agent {
         case .input(let number, let bytes): update(number) { $0.accept(bytes) }
         case .signal(let number, let signal): update(number) { kill(-$0.processID, signal) }
         case .resize(let number, let size): update(number) { $0.resize(size) }
+        case .mount(let number, let share):
+            do {
+                try share.mount()
+                port.send(.exited(session: number, status: 0))
+            } catch {
+                port.send(.failed(session: number, errno: error.rawValue))
+            }
+        case .wake(let wake):
+            try wake.apply()
+            try kernelLog.startOver()
+            try greet()
         case .powerOff:
             kernelLog.forward(to: port)
             try SystemCalls.powerOff()

@@ -17,6 +17,9 @@ struct KernelLogReader {
         )
     }
 
+    /// Goes back to the first record.
+    func startOver() throws { try descriptor.seek(offset: 0, from: .start) }
+
     /// Sends every record that has not been sent yet.
     func forward(to port: Port) {
         var records: [String] = []

@@ -34,6 +34,10 @@ public enum Message: Equatable, Sendable {
     case signal(session: UInt16, number: Int32)
     /// The command's terminal has another size now.
     case resize(session: UInt16, TerminalSize)
+    /// Mount a directory of the host; answered by `exited` or `failed`.
+    case mount(session: UInt16, GuestMount)
+    /// The machine goes on from a saved state; answered by the kernel's whole log and another `hello`.
+    case wake(GuestWake)
     /// Write out dirty data and switch the machine off.
     case powerOff
 
@@ -85,6 +89,9 @@ extension Message {
         case .input(let session, let bytes): (.input, session, bytes)
         case .signal(let session, let number): (.signal, session, littleEndian(number))
         case .resize(let session, let terminal): (.resize, session, size(terminal))
+        case .mount(let session, let mount):
+            (.mount, session, [mount.flags] + strings([mount.tag, mount.target]))
+        case .wake(let wake): (.wake, 0, littleEndian(wake.time) + wake.seed)
         case .powerOff: (.powerOff, 0, [])
         case .hello(let release): (.hello, 0, Array(release.utf8))
         case .output(let session, let bytes): (.output, session, bytes)
@@ -100,7 +107,7 @@ extension Message {
     /// The session that it belongs to; nil for what concerns the whole machine.
     public var session: UInt16? {
         switch self {
-        case .powerOff, .hello, .kernelLog, .tainted, .stopped: nil
+        case .powerOff, .wake, .hello, .kernelLog, .tainted, .stopped: nil
         default: parts.1
         }
     }
@@ -112,17 +119,18 @@ extension Message {
         case .input(_, let bytes): .input(session: session, bytes)
         case .signal(_, let number): .signal(session: session, number: number)
         case .resize(_, let terminal): .resize(session: session, terminal)
+        case .mount(_, let mount): .mount(session: session, mount)
         case .output(_, let bytes): .output(session: session, bytes)
         case .errorOutput(_, let bytes): .errorOutput(session: session, bytes)
         case .exited(_, let status): .exited(session: session, status: status)
         case .failed(_, let errno): .failed(session: session, errno: errno)
-        case .powerOff, .hello, .kernelLog, .tainted, .stopped: self
+        case .powerOff, .wake, .hello, .kernelLog, .tainted, .stopped: self
         }
     }
 
     enum Kind: UInt8 {
         case run = 1
-        case input, signal, powerOff, resize
+        case input, signal, powerOff, resize, mount, wake
         case hello = 65
         case output, errorOutput, exited, failed, kernelLog, tainted
         case stopped = 129

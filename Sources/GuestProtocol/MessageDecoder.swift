@@ -63,6 +63,8 @@ public struct MessageDecoder: Sendable {
         case .input: .input(session: session, payload)
         case .signal: .signal(session: session, number: try number(payload))
         case .resize: .resize(session: session, try terminalSize(payload))
+        case .mount: .mount(session: session, try mount(payload))
+        case .wake: .wake(try wake(payload))
         case .powerOff: .powerOff
         case .hello: .hello(release: String(decoding: payload, as: UTF8.self))
         case .output: .output(session: session, payload)
@@ -92,6 +94,26 @@ public struct MessageDecoder: Sendable {
             environment: Array(all[count...]),
             terminal: terminal.rows > 0 ? terminal : nil
         )
+    }
+
+    private func mount(_ payload: [UInt8]) throws(MalformedFrame) -> GuestMount {
+        let texts = strings(payload.dropFirst())
+        guard let flags = payload.first, texts.count == 2 else {
+            throw MalformedFrame(description: "a mount of \(texts.count) strings instead of 2")
+        }
+        return GuestMount(
+            tag: texts[0],
+            target: texts[1],
+            isWritable: flags & GuestMount.writableFlag != 0,
+            isRoot: flags & GuestMount.rootFlag != 0
+        )
+    }
+
+    private func wake(_ payload: [UInt8]) throws(MalformedFrame) -> GuestWake {
+        guard payload.count >= 8 else {
+            throw MalformedFrame(description: "a wake frame of \(payload.count) bytes")
+        }
+        return GuestWake(time: integer(UInt64.self, in: payload, at: 0), seed: Array(payload[8...]))
     }
 
     private func taint(_ payload: [UInt8]) throws(MalformedFrame) -> UInt64 {

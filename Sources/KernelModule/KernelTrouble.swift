@@ -6,6 +6,8 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
     case leftover
     /// `WARN()` and its kin, an init function that returned a positive number.
     case warning
+    /// Memory ran out, and the kernel killed somebody for it.
+    case exhaustion
     /// The lock validator.
     case lockdep
     /// Memory or a reference count was damaged.
@@ -33,6 +35,7 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
         switch self {
         case .leftover: "found something left behind"
         case .warning: "warned"
+        case .exhaustion: "ran out of memory"
         case .lockdep: "reported a locking error"
         case .corruption: "found corruption"
         case .stall: "stalled"
@@ -55,6 +58,7 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
                 "already present!",
             ]
         case .warning: ["WARNING: ", "suspiciously returned"]
+        case .exhaustion: ["Out of memory: Killed process", "Memory cgroup out of memory: Killed process"]
         case .lockdep:
             [
                 "WARNING: possible recursive locking", "WARNING: possible circular locking",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import CLinux
 import Glibc
 public import SystemPackage
 
@@ -80,6 +81,14 @@ extension FilePath {
 
     /// When its content last changed, in seconds since 1970; the corresponding C function is `stat`.
     public func modificationTime() throws(Errno) -> Int { try stat().rawValue.st_mtim.tv_sec }
+
+    /// How much room its file system has for this user, in bytes; the corresponding C function is `statvfs`.
+    public func freeBytes() throws(Errno) -> Int {
+        var bytes: UInt = 0
+        // A C string and a number for as long as the call.
+        if unsafe ringside_free_bytes(string, &bytes) != 0 { throw Errno(rawValue: Glibc.errno) }
+        return Int(bytes)
+    }
 
     /// The path without links; the corresponding C function is `realpath`.
     public func resolved() throws(Errno) -> FilePath {

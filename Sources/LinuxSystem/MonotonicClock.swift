@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+internal import CLinux
 internal import Glibc
 
 /// Time that only goes forward, cheap enough to read in a hot loop.

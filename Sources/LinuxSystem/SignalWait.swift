@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+internal import CLinux
 internal import Glibc
 
 /// Waits for a signal to arrive, instead of being ended by it.

@@ -8,8 +8,49 @@ public enum SystemCalls {
     /// Mounts a file system that has no device; the corresponding C function is `mount`.
     ///
     /// - Throws: `EBUSY` where it is mounted there already, `ENODEV` where the kernel does not know the type.
-    public static func mount(type: String, at target: FilePath) throws(Errno) {
-        try result(unsafe CLinux.mount(type, target.string, type, 0, nil))
+    ///
+    /// - Parameters:
+    ///   - source: what `/proc/mounts` shows first; the type's own name when nil.
+    ///   - options: the file system's own, separated by commas.
+    public static func mount(
+        type: String,
+        source: String? = nil,
+        at target: FilePath,
+        options: String = "",
+        isReadOnly: Bool = false
+    ) throws(Errno) {
+        let flags = isReadOnly ? ringside_ms_rdonly : 0
+        // The strings live as long as the call.
+        try result(unsafe CLinux.mount(source ?? type, target.string, type, flags, options))
+    }
+
+    /// Shows a directory with all that is mounted in it, or a file, at a second place; the C function is `mount`.
+    public static func bindMount(_ source: FilePath, at target: FilePath) throws(Errno) {
+        try result(unsafe CLinux.mount(source.string, target.string, nil, ringside_ms_bind, nil))
+    }
+
+    /// Makes a directory this process's root and where it works; the C functions are `chroot` and `chdir`.
+    public static func changeRoot(to directory: FilePath) throws(Errno) {
+        try result(unsafe chroot(directory.string))
+        try result(unsafe chdir("/"))
+    }
+
+    /// Sets the machine's clock; the corresponding C function is `clock_settime`.
+    ///
+    /// - Parameter nanoseconds: since 1970.
+    public static func setClock(nanoseconds: UInt64) throws(Errno) {
+        var time = timespec(
+            tv_sec: Int(nanoseconds / 1_000_000_000),
+            tv_nsec: Int(nanoseconds % 1_000_000_000)
+        )
+        try result(unsafe clock_settime(CLOCK_REALTIME, &time))
+    }
+
+    /// The machine's clock in nanoseconds since 1970; the corresponding C function is `clock_gettime`.
+    public static func clock() throws(Errno) -> UInt64 {
+        var time = timespec()
+        try result(unsafe clock_gettime(CLOCK_REALTIME, &time))
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// Inserts the module in an open, uncompressed file; the corresponding system call is `finit_module`.

@@ -18,15 +18,19 @@ public struct Cache: Sendable {
 
     /// A file of this kind and digest, made by `make` at the path that it is given when there is none yet.
     ///
+    /// - Parameter limit: how many of one kind are kept.
     /// - Returns: its path, and whether it had to be made.
-    func file(_ kind: String, digest: String, make: (FilePath) async throws -> Void) async throws -> (
-        FilePath, isNew: Bool
-    ) {
+    func file(
+        _ kind: String,
+        digest: String,
+        limit: Int = 12,
+        make: (FilePath) async throws -> Void
+    ) async throws -> (FilePath, isNew: Bool) {
         let path = directory.appending("\(kind)-\(digest.prefix(32))")
         if path.exists { return (path, false) }
         do {
             try directory.makeDirectories()
-            try dropOldest(kind)
+            try dropOldest(kind, limit: limit)
         } catch {
             throw OperationError("keep", path.string, errno: error)
         }
@@ -42,17 +46,14 @@ public struct Cache: Sendable {
         return (path, true)
     }
 
-    /// How many files of one kind are kept.
-    private static let limit = 12
-
     /// Makes room for one more file of a kind: those that were made first go.
-    private func dropOldest(_ kind: String) throws(Errno) {
+    private func dropOldest(_ kind: String, limit: Int) throws(Errno) {
         let files = try directory.entryNames().filter { $0.hasPrefix("\(kind)-") }.map {
             directory.appending($0)
         }
         var dated: [(FilePath, Int)] = []
         for file in files { dated.append((file, try file.modificationTime())) }
-        for (file, _) in dated.sorted(by: { $0.1 > $1.1 }).dropFirst(Self.limit - 1) { try file.removeTree() }
+        for (file, _) in dated.sorted(by: { $0.1 > $1.1 }).dropFirst(limit - 1) { try file.removeTree() }
     }
 
     /// The SHA-256 of each file, in hexadecimal.

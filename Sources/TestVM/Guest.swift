@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import GuestProtocol
-import LinuxSystem
+public import LinuxSystem
 import Subprocess
 import Synchronization
 import SystemPackage
@@ -37,10 +37,13 @@ public final class Guest: Sendable {
     /// it there with its memory as it was.
     public func waitForPanic() async throws {
         while true {
-            if console.exists, try console.readText().contains("---[ end Kernel panic") { return }
+            if try consoleText().contains("---[ end Kernel panic") { return }
             try await Task.sleep(for: .milliseconds(50))
         }
     }
+
+    /// What the machine wrote to its console so far.
+    public func consoleText() throws -> String { console.exists ? try console.readText() : "" }
 
     /// What `uname -r` prints in the guest, once the agent has said hello.
     public var release: String? { state.withLock { $0.release } }
@@ -64,16 +67,18 @@ public final class Guest: Sendable {
     /// - Parameters:
     ///   - arguments: the program, looked up in the guest's `PATH`, and its arguments.
     ///   - environment: `NAME=value` strings that are added to the guest's own.
+    ///   - terminal: the size of a terminal that it runs in; all its output is standard output then.
     ///   - input: what the command reads from its standard input, as it comes; nothing when `nil`.
     ///   - receive: takes the command's output as it comes.
     /// - Returns: its exit code, or 128 and the number of the signal that ended it.
     public func execute(
         _ arguments: [String],
         environment: [String] = [],
+        terminal: TerminalSize? = nil,
         input: AsyncStream<[UInt8]>? = nil,
         receive: (Stream, [UInt8]) throws -> Void = { _, _ in }
     ) async throws -> Int32 {
-        let command = GuestCommand(arguments: arguments, environment: environment)
+        let command = GuestCommand(arguments: arguments, environment: environment, terminal: terminal)
         guard command.size <= Message.maximumPayload else {
             throw OperationError(
                 "run",
@@ -114,6 +119,34 @@ public final class Guest: Sendable {
         for session in state.withLock({ Array($0.sessions.keys) }) {
             try await send(.signal(session: session, number: number))
         }
+    }
+
+    /// Tells the terminals of the commands that are running how much they show now.
+    public func resizeAll(_ size: TerminalSize) async throws {
+        for session in state.withLock({ Array($0.sessions.keys) }) {
+            try await send(.resize(session: session, size))
+        }
+    }
+
+    /// Has the guest mount a directory of the host.
+    func mount(_ mount: GuestMount) async throws {
+        let (number, messages) = try open(command: ["mount", mount.tag, mount.target])
+        defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
+        try await send(.mount(session: number, mount))
+        for await message in messages {
+            switch message {
+            case .exited: return
+            case .failed(_, let errno): throw mountFailure(mount, Errno(rawValue: errno))
+            default: break
+            }
+        }
+        throw OperationError("mount", "\(mount.target) in the VM", cause: "the machine stopped meanwhile")
+    }
+
+    /// Tells a guest that was saved that it runs again.
+    func wake() async throws {
+        let seed = (0..<32).map { _ in UInt8.random(in: 0...255) }
+        try await send(.wake(GuestWake(time: try SystemCalls.clock(), seed: seed)))
     }
 
     private func open(command: [String]) throws -> (UInt16, AsyncStream<Message>) {
@@ -188,7 +221,7 @@ public final class Guest: Sendable {
         case .exited(let session, _), .failed(let session, _):
             deal(message, to: session)
             state.withLock { $0.sessions[session] }?.finish()
-        case .run, .input, .signal, .resize, .powerOff, .stopped: break
+        case .run, .input, .signal, .resize, .mount, .wake, .powerOff, .stopped: break
         }
     }
 
@@ -204,4 +237,9 @@ public final class Guest: Sendable {
         for session in sessions { session.finish() }
         greeting?.resume()
     }
+}
+
+/// Why a directory of the host is not to be had in a guest.
+func mountFailure(_ mount: GuestMount, _ errno: Errno) -> OperationError {
+    OperationError("mount", "\(mount.target) in the VM", errno: errno)
 }

@@ -21,14 +21,18 @@ struct Initramfs {
     ]
     private let release: String
 
-    /// The modules of the channel between host and agent, which the agent inserts itself.
-    static let channelModules = ["virtio_mmio", "virtio_console"]
-
     /// - Parameters:
     ///   - modules: names, aliases or `.ko` files; what they depend on comes with them.
     ///   - programs: host files; a program brings its interpreter and its libraries, and keeps its path.
+    ///   - channel: the modules of the machine's devices, which the agent inserts itself.
     ///   - agent: the first process's executable.
-    init(kernel: KernelImage, modules: [String], programs: [Program], agent: FilePath) async throws {
+    init(
+        kernel: KernelImage,
+        modules: [String],
+        programs: [Program],
+        channel: [String],
+        agent: FilePath
+    ) async throws {
         release = kernel.release
         try await add(Program(path: agent, guestPath: "init"))
         // The kernel loads what it needs through it, as on any host.
@@ -37,7 +41,7 @@ struct Initramfs {
         }
         for program in programs { try await add(program) }
         try await addShell()
-        try add(modules, of: kernel)
+        try add(modules, channel: channel, of: kernel)
     }
 
     /// A host file that the guest gets.
@@ -84,9 +88,9 @@ struct Initramfs {
         }
     }
 
-    private mutating func add(_ modules: [String], of kernel: KernelImage) throws {
+    private mutating func add(_ modules: [String], channel: [String], of kernel: KernelImage) throws {
         let context = try ModuleContext(directory: kernel.modules)
-        let channel = try context.closure(of: Self.channelModules)
+        let channel = try context.closure(of: channel)
         texts["ringside/modules"] = try channel.map { "/" + (try place($0, of: kernel)) + "\n" }.joined()
         for module in try context.closure(of: modules) { _ = try place(module, of: kernel) }
         for index in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {

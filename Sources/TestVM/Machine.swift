@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+public import GuestProtocol
 import KernelModule
 import LinuxSystem
 import Subprocess
@@ -22,6 +23,18 @@ public struct MachineOptions: Sendable {
     public var memoryFile: FilePath?
     /// Where the pipes of a `Monitor` are; a machine with one is ended through it.
     public var monitor: FilePath?
+    /// Directories of the host that the guest mounts under their own paths.
+    public var shares: [Share] = []
+    /// Files of the host that the guest has as disks.
+    public var disks: [Disk] = []
+    /// The guest's root is the host's, and what it writes there stays in its memory.
+    public var usesHostRoot = false
+    /// A core of it that `crash` and drgn open can be written, because the kernel tells where its tables are.
+    public var describesItsMemory = false
+    /// What kind of machine it is.
+    public var profile = MachineProfile.fast
+    /// Start from the saved state of such a machine that has booted already, which is made if it is not there.
+    public var startsWarm = false
     /// Further words for the kernel's command line.
     public var append: [String] = []
     /// How the guest's instructions are run; probed when `nil`.
@@ -42,8 +55,16 @@ public struct Machine: Sendable {
     public let commandLine: [String]
     /// The files that were not in the cache and had to be made, such as `initramfs`.
     public let packed: [String]
+    /// What the guest mounts once it is up.
+    public internal(set) var mounts: [GuestMount]
     let memory: Int
     let memoryFile: FilePath?
+    let startsWarm: Bool
+    /// It goes on from a saved state.
+    var isResumed = false
+    let cache: Cache
+    /// The emulator's further arguments in this run.
+    var extraArguments: [String] = []
 
     /// Finds the kernel, resolves modules and programs, and makes what the cache does not hold yet.
     public init(_ options: MachineOptions, cache: Cache = Cache()) async throws {
@@ -64,6 +85,9 @@ public struct Machine: Sendable {
         }
         memory = options.memory
         memoryFile = options.memoryFile
+        startsWarm = options.startsWarm
+        self.cache = cache
+        mounts = options.mounts
         let programs =
             options.programs.map { Initramfs.Program(path: $0) }
             + options.renamedPrograms.map {
@@ -73,6 +97,7 @@ public struct Machine: Sendable {
             kernel: kernel,
             modules: options.modules,
             programs: programs,
+            channel: options.channelModules,
             agent: options.agent
         )
         let (archive, isNewArchive) = try await initramfs.archive(cache: cache)
@@ -81,7 +106,17 @@ public struct Machine: Sendable {
             ? await KernelPayload.uncompressed(kernel, cache: cache) : (kernel.image, false)
         packed = (isNewArchive ? ["initramfs"] : []) + (isNewImage ? ["vmlinux"] : [])
         commandLine =
-            [emulator.string] + Self.arguments(options, acceleration, image: image, initramfs: archive)
+            try [emulator.string] + Self.arguments(options, acceleration, image: image, initramfs: archive)
+            + options.deviceArguments
+    }
+
+    /// Memory that is a file, or starts as one and leaves it as it is.
+    static func memory(_ size: Int, in file: FilePath, isShared: Bool) -> [String] {
+        let share = isShared ? "on" : "off"
+        return [
+            "-object", "memory-backend-file,id=ram,size=\(size)M,mem-path=\(file),share=\(share)",
+            "-machine", "memory-backend=ram",
+        ]
     }
 
     private static func arguments(
@@ -90,7 +125,9 @@ public struct Machine: Sendable {
         image: FilePath,
         initramfs: FilePath
     ) -> [String] {
-        var words = ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off", "pci=off"]
+        var words =
+            ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off"]
+            + options.profile.kernelWords
         let accelerator: [String]
         switch acceleration {
         case .kvm: accelerator = ["-accel", "kvm", "-cpu", "host"]
@@ -100,20 +137,17 @@ public struct Machine: Sendable {
             // trusted counter it would fall back to the tick, with clocks and wake-ups of 4 ms.
             words += ["no_timer_check", "tsc=reliable", "tsc_early_khz=\(TimeStampCounter.kilohertz)"]
         }
-        let backend = options.memoryFile.map { file in
-            ["-object", "memory-backend-file,id=ram,size=\(options.memory)M,mem-path=\(file),share=on"]
-        }
-        let extras = (backend ?? []) + (options.monitor.map(Monitor.arguments) ?? [])
-        return accelerator + extras + [
-            "-M", "microvm,acpi=on" + (backend == nil ? "" : ",memory-backend=ram"), "-bios", "qboot.rom",
-            "-no-user-config", "-nodefaults", "-display",
-            "none", "-no-reboot",
+        let backend = options.memoryFile.map { Self.memory(options.memory, in: $0, isShared: true) } ?? []
+        let extras = backend + (options.monitor.map(Monitor.arguments) ?? []) + options.profile.devices
+        return accelerator + ["-M", options.profile.board] + options.profile.firmware + extras + [
+            "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
             "-m", "\(options.memory)M", "-smp", "\(options.processors),sockets=1,cores=\(options.processors)",
             "-kernel", image.string, "-initrd", initramfs.string,
             "-append", (words + options.append).joined(separator: " "),
             "-serial", "chardev:console",
             "-chardev", "stdio,id=agent,signal=off",
-            "-device", "virtio-serial-device", "-device", "virtserialport,chardev=agent,name=ringside.agent",
+            "-device", "virtio-serial-\(options.profile.bus)", "-device",
+            "virtserialport,chardev=agent,name=ringside.agent",
         ]
     }
 }

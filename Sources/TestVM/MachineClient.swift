@@ -77,6 +77,25 @@ public final class MachineClient {
         }
     }
 
+    /// Has the guest mount a directory of the host.
+    public func mount(_ mount: GuestMount) throws {
+        send(.mount(session: 1, mount))
+        while true {
+            try flush()
+            var interests = [pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)]
+            try SystemCalls.poll(&interests, milliseconds: -1)
+            for message in try receiveMessages() {
+                switch message {
+                case .exited: return
+                case .failed(_, let errno): throw mountFailure(mount, Errno(rawValue: errno))
+                case .stopped(let reason):
+                    throw OperationError("mount in", "VM \(machine.name)", cause: reason)
+                default: break
+                }
+            }
+        }
+    }
+
     /// Switches the machine off and waits until it is gone.
     public func powerOff() throws {
         send(.powerOff)
@@ -115,17 +134,23 @@ public final class MachineClient {
         }
     }
 
-    private func receive(_ streams: Streams, _ command: GuestCommand) throws -> Int32? {
+    private func receiveMessages() throws -> [Message] {
         do {
             let bytes = try socket.readBytes(upTo: 1 << 18)
             if bytes.isEmpty { throw try machine.unavailable("run in") }
             decoder.append(bytes)
         } catch Errno.wouldBlock {
-            return nil
+            return []
         } catch Errno.connectionReset {
             throw try machine.unavailable("run in")
         }
-        while let message = try decoder.next() {
+        var messages: [Message] = []
+        while let message = try decoder.next() { messages.append(message) }
+        return messages
+    }
+
+    private func receive(_ streams: Streams, _ command: GuestCommand) throws -> Int32? {
+        for message in try receiveMessages() {
             switch message {
             case .output(_, let bytes): try streams.receive(.output, bytes)
             case .errorOutput(_, let bytes): try streams.receive(.error, bytes)

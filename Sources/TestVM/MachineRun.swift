@@ -13,6 +13,8 @@ public struct MachineReport<Value: Sendable>: Sendable {
     public var kernelLogSinceBoot: KernelLog
     /// Why the guest's kernel was tainted at the end.
     public var taint: KernelTaint
+    /// Whether it went on from a saved state.
+    public var wasWarm: Bool
     /// How long the machine took from its start until it was ready.
     public var bootTime: Duration
     /// How long it took from the body's end until it was off.
@@ -34,25 +36,46 @@ extension Machine {
         isEndedByBody: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
+        guard startsWarm else {
+            return try await runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
+        }
+        let state = try await SavedState.find(for: self, cache: cache)
+        do {
+            return try await runOnce(
+                from: state,
+                deadline: deadline,
+                isEndedByBody: isEndedByBody,
+                body: body
+            )
+        } catch let error as OperationError where error.operation == "boot" {
+            // Nothing was run yet. What cannot be resumed is of no use to anybody.
+            try state.directory.removeTree()
+            return try await runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
+        }
+    }
+
+    func runOnce<Value: Sendable>(
+        from state: SavedState? = nil,
+        deadline: Duration,
+        isEndedByBody: Bool = false,
+        body: @Sendable @escaping (Guest) async throws -> Value
+    ) async throws -> MachineReport<Value> {
+        try clearMemoryFile()
         let directory: FilePath
         do throws(Errno) {
             directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-vm")
         } catch {
             throw OperationError("make", "the VM's log directory", errno: error)
         }
-        if let memoryFile {
-            // Memory is zero when a machine starts, and not what an earlier one left in the file.
-            do {
-                try memoryFile.write([])
-            } catch let error as Errno {
-                throw OperationError("make the guest's memory", memoryFile.string, errno: error)
-            }
-        }
         let sweeper = try Sweeper(directory)
         defer { sweeper.dismiss() }
         let outcome: Outcome<Value>
         do {
-            outcome = try await emulate(logs: directory, deadline: deadline, isEndedByBody, body)
+            let pipes = directory.appending("monitor")
+            let (machine, monitor) = try state?.resumed(self, monitor: pipes) ?? (self, nil)
+            outcome = try await machine.emulate(logs: directory, deadline: deadline, isEndedByBody, body)
+            // The emulator ends where its monitor's pipes do.
+            withExtendedLifetime(monitor) {}
         } catch {
             // The emulator could not be started, so there is nothing to look into.
             try directory.removeTree()
@@ -66,9 +89,22 @@ extension Machine {
             let post = PostMortem(
                 directory: directory,
                 guest: outcome.guest,
+                memory: memory,
                 emulatorEnd: outcome.emulatorEnd
             )
             throw try post.explain(error, release: kernel.release)
+        }
+    }
+
+    /// Memory is zero when a machine starts, and not what an earlier one left in the file.
+    private func clearMemoryFile() throws {
+        guard let memoryFile else { return }
+        let directory = memoryFile.removingLastComponent()
+        try requireSpace(for: directory.isEmpty ? "." : directory)
+        do {
+            try memoryFile.write([])
+        } catch let error as Errno {
+            throw OperationError("make the guest's memory", memoryFile.string, errno: error)
         }
     }
 
@@ -89,7 +125,8 @@ extension Machine {
         let console = PostMortem.console(in: logs)
         // QEMU dies with the thread that starts it, which lives as long as this process.
         let arguments =
-            ["--pdeathsig", "KILL", "--"] + commandLine + ["-chardev", "file,id=console,path=\(console)"]
+            ["--pdeathsig", "KILL", "--"] + commandLine + extraArguments
+            + ["-chardev", "file,id=console,path=\(console)"]
         var emulator = PlatformOptions()
         emulator.createSession = true
         let outcome = try await Subprocess.run(
@@ -159,12 +196,14 @@ extension Machine {
         let clock = ContinuousClock()
         let start = clock.now
         async let channel: Void = guest.receive(stream)
+        if isResumed { try await guest.wake() }
         try await waitUntilReady(guest)
         guard guest.release != nil else {
             // A channel that failed says more than that there was no greeting.
             try await channel
             throw NotReady()
         }
+        for mount in mounts { try await guest.mount(mount) }
         let ready = clock.now
         let value = try await body(guest)
         let end = clock.now
@@ -175,6 +214,7 @@ extension Machine {
             kernelLog: guest.kernelLog,
             kernelLogSinceBoot: guest.kernelLogSinceBoot,
             taint: guest.taint,
+            wasWarm: isResumed,
             bootTime: start.duration(to: ready),
             powerOffTime: end.duration(to: clock.now)
         )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import Glibc
 public import LinuxSystem
+import Synchronization
 public import SystemPackage
 
 /// The emulator's own side of a machine, reached through QMP over two named pipes.
@@ -9,10 +10,17 @@ public import SystemPackage
 public final class Monitor: Sendable {
     private let requests: OwnedDescriptor
     private let replies: OwnedDescriptor
+    /// Whether QEMU has left the mode in which it takes no other command.
+    private let isReady = Atomic(false)
 
     /// The chardev and the policy that go with a monitor at `path`.
     static func arguments(at path: FilePath) -> [String] {
-        ["-chardev", "pipe,id=monitor,path=\(path)", "-qmp", "chardev:monitor", "-action", "shutdown=pause"]
+        channel(at: path) + ["-action", "shutdown=pause,panic=none"]
+    }
+
+    /// The chardev alone.
+    static func channel(at path: FilePath) -> [String] {
+        ["-chardev", "pipe,id=monitor,path=\(path)", "-qmp", "chardev:monitor"]
     }
 
     /// Makes the pipes, before the machine starts.
@@ -36,7 +44,7 @@ public final class Monitor: Sendable {
     /// Stops the guest's processors where they are. Its memory stays as it is from then on; after a reset it would
     /// not, because the firmware loads the initramfs anew.
     public func stop() async throws {
-        _ = try await execute(#"{"execute": "qmp_capabilities"}"#)
+        try await negotiate()
         _ = try await execute(#"{"execute": "stop"}"#)
     }
 
@@ -47,8 +55,48 @@ public final class Monitor: Sendable {
         )
     }
 
+    /// Writes the state of all devices to a file; memory is not in it, because it is a file itself.
+    func saveDevices(to path: FilePath) async throws {
+        try await negotiate()
+        _ = try await execute(Self.memoryStays)
+        _ = try await execute(
+            #"{"execute": "migrate", "arguments": {"uri": "exec:cat >'\#(path)'"}}"#
+        )
+        while true {
+            let status = try await execute(#"{"execute": "query-migrate"}"#)
+            if status.contains(#""status": "completed""#) { return }
+            if status.contains(#""status": "failed""#) {
+                throw OperationError("save the state of", "the VM", cause: status)
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// Asks, before the emulator runs, for the state that ``saveDevices(to:)`` wrote; the machine goes on by itself.
+    func restoreDevices(from path: FilePath) throws {
+        isReady.store(true, ordering: .relaxed)
+        for command in [
+            #"{"execute": "qmp_capabilities"}"#, Self.memoryStays,
+            #"{"execute": "migrate-incoming", "arguments": {"uri": "exec:cat '\#(path)'"}}"#,
+        ] {
+            _ = try requests.descriptor.writeAll((command + "\n").utf8)
+        }
+    }
+
+    private static let memoryStays =
+        #"{"execute": "migrate-set-capabilities", "arguments": "#
+        + #"{"capabilities": [{"capability": "x-ignore-shared", "state": true}]}}"#
+
     /// Ends the machine.
-    public func quit() async throws { _ = try await execute(#"{"execute": "quit"}"#) }
+    public func quit() async throws {
+        try await negotiate()
+        _ = try await execute(#"{"execute": "quit"}"#)
+    }
+
+    private func negotiate() async throws {
+        if isReady.exchange(true, ordering: .relaxed) { return }
+        _ = try await execute(#"{"execute": "qmp_capabilities"}"#)
+    }
 
     /// Sends one command and waits for what it returns; events in between are passed over.
     private func execute(_ command: String) async throws -> String {

@@ -12,6 +12,8 @@ struct NotReady: Error {}
 struct PostMortem {
     var directory: FilePath
     var guest: Guest
+    /// The machine's memory in MiB.
+    var memory: Int
     /// How the emulator ended and what it said, where that was not as it should.
     var emulatorEnd: String?
 
@@ -35,7 +37,8 @@ struct PostMortem {
             return OperationError("run", machine, errno: .timedOut, cause: cause, hint: keepLogs())
         case is NotReady:
             let last = lastWords(lines).map { "its console ended with: \($0)" }
-            let cause = panic ?? emulatorEnd ?? last ?? "it stopped without a word"
+            let words = lines + (emulatorEnd.map { [$0] } ?? [])
+            let cause = overfull(words) ?? panic ?? emulatorEnd ?? last ?? "it stopped without a word"
             return OperationError("boot", machine, cause: cause, hint: keepLogs())
         default:
             if let cause = panic ?? emulatorEnd {
@@ -43,6 +46,19 @@ struct PostMortem {
             }
             return (error as? OperationError).map { OperationError($0, adding: keepLogs()) } ?? error
         }
+    }
+
+    /// Whether what is packed for the guest has no room in its memory.
+    private func overfull(_ lines: [String]) -> String? {
+        let marks = [
+            "Initramfs unpacking failed", "initrd overwritten", "initrd is too large", "out of memory",
+            "Out of memory",
+        ]
+        guard let line = lines.first(where: { line in marks.contains { line.contains($0) } }) else {
+            return nil
+        }
+        return
+            "its \(memory) MiB of memory do not hold what is packed for it; give it more with --memory: \(line)"
     }
 
     /// The console's last line that tells a cause: the agent's, if it complained, or what came before the end.

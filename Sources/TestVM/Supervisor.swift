@@ -161,7 +161,7 @@ public final class Supervisor {
     private func serve(_ client: SupervisedClient) throws {
         for message in client.receive() {
             switch message {
-            case .run where client.session == nil:
+            case .run where client.session == nil, .mount where client.session == nil:
                 let session = newSession()
                 client.session = session
                 outgoing += message.renumbered(session).encoded()

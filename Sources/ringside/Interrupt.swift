@@ -6,16 +6,20 @@ import Synchronization
 
 /// Runs `body` and cancels it when the user or the system asks the program to end, so that it can clean up.
 ///
+/// - Parameter relay: takes signals first, for a command in a machine.
 /// - Throws: the exit status 128 and the signal's number, as a shell reports it, after such an end.
-func untilInterrupted<Value: Sendable>(_ body: @Sendable @escaping () async throws -> Value) async throws
-    -> Value
-{
+func untilInterrupted<Value: Sendable>(
+    relay: SignalRelay? = nil,
+    _ body: @Sendable @escaping () async throws -> Value
+) async throws -> Value {
     let task = Task { try await body() }
     let received = ReceivedSignal()
-    let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+    let signals = [SIGINT, SIGTERM, SIGHUP] + (relay == nil ? [] : [SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH])
+    let sources = signals.map { number in
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
         source.setEventHandler {
+            if let relay, relay.take(number) { return }
             received.number.store(number, ordering: .relaxed)
             task.cancel()
         }

@@ -4,13 +4,14 @@ import KernelModule
 import LinuxSystem
 import SystemPackage
 
-struct ModuleCommand: ParsableCommand {
+struct ModuleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "module",
         abstract: "Load, unload, list and explain kernel modules.",
         subcommands: [
             ModuleLoadCommand.self, ModuleUnloadCommand.self, ModuleListCommand.self, ModuleInfoCommand.self,
             ModuleCycleCommand.self, ModuleDepsCommand.self, ModuleParamsCommand.self,
+            ModuleWatchCommand.self, ModuleBuildCommand.self,
         ]
     )
 }

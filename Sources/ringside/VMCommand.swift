@@ -8,7 +8,7 @@ struct VMCommand: AsyncParsableCommand {
         subcommands: [
             VMRunCommand.self, VMStartCommand.self, VMExecCommand.self, VMShellCommand.self,
             VMListCommand.self,
-            VMStopCommand.self, VMSuperviseCommand.self,
+            VMStopCommand.self, VMCrashCommand.self, VMMatrixCommand.self, VMSuperviseCommand.self,
         ]
     )
 }

@@ -13,13 +13,18 @@ struct VMRunCommand: AsyncParsableCommand {
         discussion: """
             The machine has the newest installed kernel, the command with its libraries, busybox's tools where the \
             host has them, and this program. Its memory and its files are gone when it ends. The exit status is the \
-            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1.
+            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1. Signals \
+            reach the command; a second SIGINT, SIGTERM or SIGHUP ends the machine.
 
             EXAMPLES
               ringside vm run -- uname -r
               ringside vm run --module vhost_scsi -- ringside module load vhost_scsi
               ringside vm run --module ./driver.ko --timeout 30 -- sh -c 'insmod /lib/modules/*/updates/driver.ko'
               ringside vm run --env DEBUG=1 -- sh -c 'echo $DEBUG'
+              ringside vm run --warm -- uname -r
+              ringside vm run --share .:rw --host-root -- make test
+              ringside vm run --disk image.raw --module ext4 -- sh -c 'mount /dev/vda /mnt; ls /mnt'
+              ringside vm run --tty -- sh
               ringside vm run --cpus 2 --memory 1G --kernel 6.1.0-56-amd64 -- cat /proc/meminfo
             """
     )
@@ -29,6 +34,12 @@ struct VMRunCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Add this to its environment; may be repeated.", valueName: "name=value"))
     var env: [String] = []
+
+    @Flag(name: .shortAndLong, help: "Give the command this terminal.")
+    var tty = false
+
+    @Flag(help: "Go on from the saved state of such a machine; the first time, boot one and save it.")
+    var warm = false
 
     @Flag(help: "Do not fail because of what the kernel's log reports.")
     var allowWarn = false
@@ -46,12 +57,20 @@ struct VMRunCommand: AsyncParsableCommand {
         if let word = env.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
             throw ValidationError("--env \(word): not NAME=VALUE")
         }
+        if tty && output.json { throw ValidationError("--tty and --json: a terminal's output is not kept") }
+        if tty && !FileDescriptor.standardInput.isTerminal {
+            throw ValidationError("--tty: standard input is no terminal")
+        }
+        if warm && machine.memoryFile != nil {
+            throw ValidationError("--warm and --memory-file: a saved machine has its memory elsewhere")
+        }
     }
 
     mutating func run() async throws {
         var options = try contents.add(to: machine.options(modules: contents.module))
         let (command, program) = try locatedCommand()
         options.programs += program
+        options.startsWarm = warm
         let (prepared, capture) = (options, CommandOutput(passesOn: !output.json))
         if dryRun {
             return try await output.print(untilInterrupted { try await Machine(prepared).commandLine }) {
@@ -59,10 +78,13 @@ struct VMRunCommand: AsyncParsableCommand {
                 words.map(shellQuoted).joined(separator: " ")
             }
         }
-        let (environment, deadline) = (env, Duration.seconds(machine.timeout))
-        let (machine, report) = try await untilInterrupted {
+        let (environment, deadline, tty) = (env, Duration.seconds(machine.timeout), tty)
+        let relay = SignalRelay()
+        let (machine, report) = try await untilInterrupted(relay: relay) {
             try await Machine.run(prepared, deadline: deadline) { guest in
-                try await guest.execute(
+                relay.begin(guest)
+                if tty { return try await execute(inTerminal: guest, command, environment) }
+                return try await guest.execute(
                     command,
                     environment: environment,
                     input: standardInput(),
@@ -89,6 +111,10 @@ struct VMRunCommand: AsyncParsableCommand {
     /// The command as the guest finds it, and its file where it is one of the host's; the guest's own need none.
     private func locatedCommand() throws -> ([String], [FilePath]) {
         guard let name = command.first, name != "ringside" else { return (command, []) }
+        if contents.hostRoot {
+            let directory = try FilePath(".").resolved().string
+            return (["sh", "-c", "cd \"$0\" && exec \"$@\"", directory] + command, [])
+        }
         guard let path = FilePath.locate(program: name) else {
             // One of busybox's applets, perhaps; the guest will tell.
             if !name.contains("/") && FilePath.locate(program: "busybox") != nil { return (command, []) }
@@ -102,7 +128,7 @@ struct VMRunCommand: AsyncParsableCommand {
 
 extension Machine {
     /// Makes a machine and runs it; where KVM turns out to be of no use and was not asked for, by TCG once more.
-    fileprivate static func run(
+    static func run(
         _ options: MachineOptions,
         deadline: Duration,
         body: @Sendable @escaping (Guest) async throws -> Int32
@@ -140,6 +166,7 @@ private struct RunSummary: Encodable {
     var stderr: String
     var kernel: String
     var acceleration: String
+    var warm: Bool
     var bootMilliseconds: Int64
     var trouble: [String]
     /// The letters of the kernel's taint.
@@ -156,17 +183,41 @@ private struct RunSummary: Encodable {
         stderr = output.text(.error)
         kernel = machine.kernel.release
         acceleration = machine.acceleration.name
+        warm = report.wasWarm
         bootMilliseconds = report.bootTime.milliseconds
         self.trouble = trouble
         taint = report.taint.description
     }
 }
 
-/// Standard input as it comes; none where it is a terminal, which the machine does not share.
+/// Runs a command whose terminal is this program's own.
+private func execute(inTerminal guest: Guest, _ command: [String], _ environment: [String]) async throws
+    -> Int32
+{
+    let terminal = FileDescriptor.standardInput
+    let size = try terminal.terminalSize()
+    let name = SystemCalls.environmentValue("TERM") ?? "linux"
+    let raw = try RawTerminal(terminal)
+    defer { raw.end() }
+    return try await guest.execute(
+        command,
+        environment: ["TERM=\(name)"] + environment,
+        terminal: TerminalSize(rows: max(1, size.rows), columns: max(1, size.columns)),
+        input: inputStream()
+    ) { _, bytes in
+        _ = try FileDescriptor.standardOutput.writeAll(bytes)
+    }
+}
+
+/// Standard input as it comes; none where it is a terminal that the command does not share.
+private func standardInput() -> AsyncStream<[UInt8]>? {
+    FileDescriptor.standardInput.isTerminal ? nil : inputStream()
+}
+
+/// Standard input as it comes.
 ///
 /// The next part is read only when the last one has been taken, so that a fast writer waits for a slow reader.
-private func standardInput() -> AsyncStream<[UInt8]>? {
-    if isatty(STDIN_FILENO) == 1 { return nil }
+private func inputStream() -> AsyncStream<[UInt8]> {
     // A thread of its own, because a read may wait for as long as the program lives.
     let reader = DispatchQueue(label: "stdin")
     return AsyncStream {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import ArgumentParser
 import Glibc
+import GuestProtocol
 import LinuxSystem
 import SystemPackage
 import TestVM
@@ -49,9 +50,20 @@ struct VMStartCommand: AsyncParsableCommand {
             let machine = try await Machine(options.fallenBack(from: error))
             try start(named, machine)
         }
+        if !machine.mounts.isEmpty { try mount(machine.mounts, in: named) }
         let seconds = begin.duration(to: .now).milliseconds
         try output.print(MachineSummary(named)) {
             "\($0.name) is running: kernel \($0.kernel ?? ""), booted in \(seconds) ms"
+        }
+    }
+
+    private func mount(_ mounts: [GuestMount], in named: NamedMachine) throws {
+        let client = try MachineClient(named, operation: "start")
+        do {
+            for mount in mounts { try client.mount(mount) }
+        } catch {
+            try client.powerOff()
+            throw error
         }
     }
 

@@ -16,6 +16,9 @@ import Testing
         .input(session: 2, [0, 255, 10]),
         .input(session: 2, []),
         .signal(session: 65535, number: 15),
+        .mount(session: 8, GuestMount(tag: "share0", target: "/a b", isWritable: true)),
+        .mount(session: 8, GuestMount(tag: "root", target: "/", isRoot: true)),
+        .wake(GuestWake(time: 1 << 60, seed: [1, 2, 3])),
         .powerOff,
         .hello(release: "6.1.0-56-amd64"),
         .output(session: 3, Array(repeating: 7, count: 100_000)),
@@ -61,6 +64,9 @@ import Testing
                 [10, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 65, 0],
                 "a run frame that counts 2 of 1 strings as arguments"
             ),
+            ([2, 0, 0, 0, 6, 0, 0, 0, 0, 0], "a mount of 1 strings instead of 2"),
+            ([0, 0, 0, 0, 6, 0, 0, 0], "a mount of 0 strings instead of 2"),
+            ([1, 0, 0, 0, 7, 0, 0, 0, 0], "a wake frame of 1 bytes"),
             ([1, 0, 0, 0, 71, 0, 0, 0, 1], "a taint of 1 bytes instead of 8"),
             ([2, 0, 0, 0, 5, 0, 0, 0, 1, 0], "a terminal's size of 2 bytes instead of 4"),
             (

@@ -48,8 +48,13 @@ import Testing
         ]
         let cache = Cache(directory: directory.appending("cache"))
         func archive(_ modules: [String]) async throws -> (FilePath, isNew: Bool) {
-            try await Initramfs(kernel: kernel, modules: modules, programs: programs, agent: "/bin/true")
-                .archive(cache: cache)
+            try await Initramfs(
+                kernel: kernel,
+                modules: modules,
+                programs: programs,
+                channel: ["virtio_console"],
+                agent: "/bin/true"
+            ).archive(cache: cache)
         }
         let (path, isNew) = try await archive(["vhost_scsi"])
         #expect(isNew)

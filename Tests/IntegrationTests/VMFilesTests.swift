@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import Testing
+
+/// What a machine gets from the host, keeps for the host, and remembers.
+@Suite(.needsTestVM, .serialized) struct VMFilesTests {
+    @Test func sharesDisksAndTheHostsRootAreThere() async throws {
+        try await withDirectory { directory in
+            try directory.appending("in").write("from the host\n".utf8)
+            let options = "--share \(directory):rw --disk \(directory)/disk:ro"
+            let shared = try await Host.shell(
+                """
+                head -c 3000000 /dev/urandom >\(directory)/disk; cd \(directory)
+                truncate -s 3000320 disk
+                \(Host.ringside) vm run \(options) -- sh -ec '
+                    cd \(directory); cat in; echo from the guest >out
+                    cmp -n 3000320 disk /dev/vda && echo same
+                    dd if=disk of=/dev/vda bs=512 count=1 2>/dev/null || echo read-only'
+                cat out
+                """
+            )
+            #expect(shared.output == "from the host\nsame\nread-only\nfrom the guest\n", "\(shared.error)")
+            let sealed = try await Host.shell(
+                "\(Host.ringside) vm run --share \(directory) -- sh -c 'echo x >\(directory)/in' 2>&1; cat \(directory)/in"
+            )
+            #expect(sealed.output.contains("Read-only file system"), "\(sealed.output)")
+            #expect(sealed.output.hasSuffix("from the host\n"))
+            // The guest's /tmp is its own.
+            let place = Host.ringside.removingLastComponent().appending("host-root")
+            defer { #expect(throws: Never.self) { try place.removeTree() } }
+            try place.makeDirectory()
+            try place.appending("in").write("from the host\n".utf8)
+            let root = try await Host.shell(
+                """
+                cd \(place) && \(Host.ringside) vm run --host-root -- sh -c '
+                    pwd; cat in; echo changed >in; cat in; ringside --version >/dev/null && modprobe vhost && uname -r'
+                cat in
+                """
+            )
+            let release = try FilePath("/lib/modules").entryNames()
+            let lines = root.output.split(separator: "\n").map(String.init)
+            #expect(
+                lines.prefix(3) == [try place.resolved().string, "from the host", "changed"],
+                "\(root.error)"
+            )
+            #expect(lines.count == 5 && release.contains(lines[3]))
+            #expect(lines.last == "from the host")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["--share", "/no/such"], "share /no/such: ENOENT: there is no such directory"),
+            (["--disk", "/no/such"], "pack /no/such: ENOENT"),
+            (["--tty"], "--tty: standard input is no terminal"),
+            (["--warm", "--memory-file", "x"], "--warm and --memory-file"),
+        ] as [([String], String)]
+    ) func whatCannotBeGivenIsNamed(arguments: [String], message: String) async throws {
+        let outcome = try await Host.run(["vm", "run"] + arguments + ["--", "true"])
+        #expect(outcome.status != 0)
+        #expect(outcome.error.contains(message), "\(outcome.error)")
+    }
+
+    @Test func aWarmMachineIsAsNewAndHasItsOwnMemory() async throws {
+        try await withDirectory { directory in
+            let line =
+                "XDG_CACHE_HOME=\(directory) \(Host.ringside) vm run --warm --json --share \(directory)"
+            let script =
+                "cat /proc/sys/kernel/random/uuid; cat /tmp/mark; echo a >/tmp/mark; date +%s; ls \(directory)"
+            let first = try await Host.shell("\(line) -- sh -c '\(script)'")
+            let second = try await Host.shell("\(line) -- sh -c '\(script)'; date +%s")
+            #expect(first.output.contains("\"status\" : 0"), "\(first.error)")
+            for run in [first, second] {
+                #expect(run.output.contains("\"warm\" : true"), "\(run.output)")
+                #expect(run.output.contains("can't open '/tmp/mark'"), "\(run.output)")
+                #expect(run.output.contains("ringside\\n"), "\(run.output)")
+            }
+            let (one, two) = (uuid(in: first.output), uuid(in: second.output))
+            #expect(one.count == 36 && two.count == 36 && one != two)
+            let host = try #require(Int(second.output.split(separator: "\n").last ?? ""))
+            let guest = second.output.split(separator: "n").compactMap {
+                Int($0.split(separator: "\\").first ?? "")
+            }
+            #expect(guest.contains { abs($0 - host) < 10 }, "\(second.output)")
+            let states = try directory.appending("ringside").entryNames().filter { $0.hasPrefix("state-") }
+            #expect(states.count == 1)
+        }
+    }
+
+    private func uuid(in json: String) -> String {
+        let word: Substring? = json.split { "\"\\ \n".contains($0) }.first {
+            $0.count == 36 && $0.contains("-")
+        }
+        return String(word ?? "")
+    }
+
+    @Test func aCrashedMachinesMemoryIsKept() async throws {
+        try await withDirectory { directory in
+            let keep = directory.appending("dump")
+            let crash = try await Host.run("vm", "crash", "--memory", "256M", "--keep", keep.string)
+            #expect(crash.status == 0, "\(crash.error)")
+            #expect(crash.output.contains("Kernel panic - not syncing: sysrq triggered crash"))
+            #expect(try keep.entryNames() == ["console.log", "guest.ram", "kernel.log", "vmcore"])
+            let core = try await Host.shell("readelf -hn \(keep)/vmcore")
+            #expect(core.output.contains("CORE (Core file)"))
+            #expect(core.output.contains("VMCOREINFO"), "\(core.output)")
+            let quiet = try await Host.run(
+                "vm",
+                "crash",
+                "--on-failure",
+                "--keep",
+                directory.appending("none").string,
+                "--",
+                "true"
+            )
+            #expect(quiet.status == 0, "\(quiet.error)")
+            #expect(try directory.entryNames() == ["dump"])
+        }
+    }
+
+    @Test func aMatrixRunsEveryCombination() async throws {
+        try await withDirectory { directory in
+            let file = directory.appending("matrix.yaml")
+            try file.write(
+                """
+                # Loads what it has.
+                command: test "$(nproc)" = 2 || ringside module load vhost
+                cpus: [1, 2]
+                modules:
+                  - [vhost]
+                  - []
+                """.utf8
+            )
+            let junit = directory.appending("junit.xml")
+            let run = try await Host.run("vm", "matrix", file.string, "--junit", junit.string)
+            #expect(run.status == 1)
+            #expect(run.output.contains("3 passed, 1 failed"), "\(run.output)\(run.error)")
+            #expect(try junit.readText().contains("tests=\"4\" failures=\"1\""))
+            let plan = try await Host.run("vm", "matrix", "--dry-run", file.string)
+            #expect(plan.output.split(separator: "\n").count == 4)
+            try file.write("command: true\nkernel: x\n".utf8)
+            let unknown = try await Host.run("vm", "matrix", file.string)
+            #expect(unknown.error.contains("line 2: unknown key 'kernel'"), "\(unknown.error)")
+        }
+    }
+
+    private func withDirectory(_ body: (FilePath) async throws -> Void) async throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "vm-files")
+        do {
+            try await body(directory)
+        } catch {
+            try directory.removeTree()
+            throw error
+        }
+        try directory.removeTree()
+    }
+}
