@@ -27,7 +27,7 @@ import Testing
             #expect(sealed.output.contains("Read-only file system"), "\(sealed.output)")
             #expect(sealed.output.hasSuffix("from the host\n"))
             // The guest's /tmp is its own.
-            let place = Host.ringside.removingLastComponent().appending("host-root")
+            let place: FilePath = "/var/tmp/ringside-host-root"
             defer { #expect(throws: Never.self) { try place.removeTree() } }
             try place.makeDirectory()
             try place.appending("in").write("from the host\n".utf8)
