@@ -22,8 +22,6 @@ struct BackendRing {
     var hasKick = false
     var isEnabled = false
     var isRunning = false
-    /// Why it does not run although it should.
-    var fault: String?
 
     /// Whether everything is there that it takes.
     func isReady(needsEnable: Bool) -> Bool {

@@ -88,10 +88,8 @@ extension BackendSession {
         if rings[index].isRunning { return }
         do throws(VhostUserRefusal) {
             try start(index)
-            rings[index].fault = nil
         } catch {
             // The front-end may still be about to hand over what is missing.
-            rings[index].fault = error.cause
             note("ring \(index) is not started: \(error.cause)")
         }
     }

@@ -68,9 +68,7 @@ public final class FrontEndSession {
     private static let patience: UInt64 = 10_000
 
     /// Connects, becomes the device's owner, and agrees on the protocol's features.
-    ///
-    /// - Parameter wanted: the protocol features to use where the back-end has them.
-    public init(_ path: FilePath, wanted: ProtocolFeatures = .all) throws(OperationError) {
+    public init(_ path: FilePath) throws(OperationError) {
         let socket: MessageSocket
         do throws(Errno) {
             socket = MessageSocket(try UnixSocket(connectingTo: path))
@@ -83,7 +81,7 @@ public final class FrontEndSession {
         var features: ProtocolFeatures = []
         if offered & TransportFeatures.protocolFeatures != 0 {
             features = ProtocolFeatures(rawValue: try Self.ask(socket, name, .getProtocolFeatures))
-                .intersection(wanted)
+                .intersection(.all)
             try Self.send(
                 socket,
                 name,
@@ -97,7 +95,7 @@ public final class FrontEndSession {
     /// Hands memory and rings over, and enables them; QEMU's order.
     ///
     /// - Parameter features: the virtio features to use, of those that are offered.
-    public func start(features: UInt64, memory: [SharedRegion], rings: [FrontEndRing], bases: [UInt16]? = nil)
+    public func start(features: UInt64, memory: [SharedRegion], rings: [FrontEndRing])
         throws(OperationError)
     {
         let transport = offered & TransportFeatures.protocolFeatures
@@ -105,7 +103,7 @@ public final class FrontEndSession {
         let table =
             WireFields.bytes(UInt32(memory.count)) + WireFields.bytes(UInt32(0)) + memory.flatMap(\.encoded)
         try acknowledged(.setMemoryTable, table, memory.map(\.file))
-        for (index, ring) in rings.enumerated() { try hand(ring, UInt32(index), bases?[index] ?? 0) }
+        for (index, ring) in rings.enumerated() { try hand(ring, UInt32(index)) }
         if transport != 0 {
             for index in rings.indices { try send(Self.state(.setRingEnable, UInt32(index), 1)) }
         }
@@ -113,38 +111,21 @@ public final class FrontEndSession {
     }
 
     /// Takes the rings back.
-    ///
-    /// - Returns: the index of the next available entry of each.
-    @discardableResult
-    public func stop() throws(OperationError) -> [UInt16] {
+    public func stop() throws(OperationError) {
         defer { rings = 0 }
-        var bases: [UInt16] = []
         for index in 0..<UInt32(rings) {
-            let state: UInt64 = try Self.ask(
-                socket,
-                name,
-                .getRingBase,
-                Self.state(.getRingBase, index, 0).payload
-            )
-            bases.append(UInt16(truncatingIfNeeded: state >> 32))
+            let payload = Self.state(.getRingBase, index, 0).payload
+            _ = try Self.ask(socket, name, .getRingBase, payload)
         }
-        return bases
     }
 
-    /// Sends any request, well-formed or not.
-    public func send(_ message: VhostUserMessage) throws(OperationError) {
+    private func send(_ message: VhostUserMessage) throws(OperationError) {
         try Self.send(socket, name, message)
     }
 
-    /// Sends a request and waits for its answer.
-    public func ask(_ message: VhostUserMessage) throws(OperationError) -> VhostUserMessage {
-        try send(message)
-        return try Self.answer(socket, name, message.number)
-    }
-
-    private func hand(_ ring: FrontEndRing, _ index: UInt32, _ base: UInt16) throws(OperationError) {
+    private func hand(_ ring: FrontEndRing, _ index: UInt32) throws(OperationError) {
         try send(Self.state(.setRingSize, index, UInt32(ring.size)))
-        try send(Self.state(.setRingBase, index, UInt32(base)))
+        try send(Self.state(.setRingBase, index, 0))
         let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { WireFields.bytes($0) }
         try send(
             VhostUserMessage(.setRingAddress, WireFields.bytes(index) + WireFields.bytes(UInt32(0)) + areas)
