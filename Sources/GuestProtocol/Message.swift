@@ -75,7 +75,8 @@ extension Message {
             payload.count <= Self.maximumPayload,
             "a frame holds at most \(Self.maximumPayload) bytes"
         )
-        return littleEndian(UInt32(payload.count)) + [kind.rawValue, 0] + littleEndian(session) + payload
+        return UInt32(payload.count).littleEndianBytes + [kind.rawValue, 0] + session.littleEndianBytes
+            + payload
     }
 
     private var parts: (Kind, UInt16, [UInt8]) {
@@ -83,23 +84,23 @@ extension Message {
         case .run(let session, let command):
             (
                 .run, session,
-                littleEndian(UInt32(command.arguments.count)) + size(command.terminal)
+                UInt32(command.arguments.count).littleEndianBytes + size(command.terminal)
                     + strings(command.arguments + command.environment)
             )
         case .input(let session, let bytes): (.input, session, bytes)
-        case .signal(let session, let number): (.signal, session, littleEndian(number))
+        case .signal(let session, let number): (.signal, session, number.littleEndianBytes)
         case .resize(let session, let terminal): (.resize, session, size(terminal))
         case .mount(let session, let mount):
             (.mount, session, [mount.flags] + strings([mount.tag, mount.target]))
-        case .wake(let wake): (.wake, 0, littleEndian(wake.time) + wake.seed)
+        case .wake(let wake): (.wake, 0, wake.time.littleEndianBytes + wake.seed)
         case .powerOff: (.powerOff, 0, [])
         case .hello(let release): (.hello, 0, Array(release.utf8))
         case .output(let session, let bytes): (.output, session, bytes)
         case .errorOutput(let session, let bytes): (.errorOutput, session, bytes)
-        case .exited(let session, let status): (.exited, session, littleEndian(status))
-        case .failed(let session, let errno): (.failed, session, littleEndian(errno))
+        case .exited(let session, let status): (.exited, session, status.littleEndianBytes)
+        case .failed(let session, let errno): (.failed, session, errno.littleEndianBytes)
         case .kernelLog(let records): (.kernelLog, 0, strings(records))
-        case .tainted(let bits): (.tainted, 0, littleEndian(bits))
+        case .tainted(let bits): (.tainted, 0, bits.littleEndianBytes)
         case .stopped(let reason): (.stopped, 0, Array(reason.utf8))
         }
     }
@@ -139,12 +140,7 @@ extension Message {
 
 /// Rows and columns; zeros for no terminal.
 private func size(_ terminal: TerminalSize?) -> [UInt8] {
-    littleEndian(terminal?.rows ?? 0) + littleEndian(terminal?.columns ?? 0)
-}
-
-/// An integer as little-endian bytes.
-private func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+    (terminal?.rows ?? 0).littleEndianBytes + (terminal?.columns ?? 0).littleEndianBytes
 }
 
 /// Strings that each end in a NUL byte.

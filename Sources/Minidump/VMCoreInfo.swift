@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 
 /// What the kernel tells about itself in the `VMCOREINFO` note: `KEY=value` lines.
 ///
@@ -78,10 +79,4 @@ extension VMCoreInfo {
 
     /// The note for another file.
     var note: [UInt8] { ELFNote.encoded(name: "VMCOREINFO", type: 0, content: Array(text.utf8)) }
-}
-
-extension FixedWidthInteger {
-    var littleEndianBytes: [UInt8] {
-        (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) }
-    }
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 internal import CLinux
+internal import LinuxSystem
 
 /// One ioctl of the vhost-scsi device: its name, its number and its argument, byte for byte.
+///
+/// vhost takes the host's byte order, which is little-endian wherever this package builds.
 package struct VhostRequest: Equatable, Sendable {
     /// The ioctls that this module uses; the raw value is the name in `linux/vhost.h`.
     package enum Name: String, Sendable {
@@ -56,20 +59,20 @@ package struct VhostRequest: Equatable, Sendable {
 
 extension VhostRequest {
     package static let setOwner = VhostRequest(.setOwner, [])
-    package static let getFeatures = VhostRequest(.getFeatures, littleEndian(UInt64(0)))
-    package static let getABIVersion = VhostRequest(.getABIVersion, littleEndian(Int32(0)))
+    package static let getFeatures = VhostRequest(.getFeatures, UInt64(0).littleEndianBytes)
+    package static let getABIVersion = VhostRequest(.getABIVersion, Int32(0).littleEndianBytes)
 
     package static func setFeatures(_ features: VhostFeatures) -> VhostRequest {
         let names = features.names.joined(separator: " ")
-        return VhostRequest(.setFeatures, littleEndian(features.rawValue), names.isEmpty ? "none" : names)
+        return VhostRequest(.setFeatures, features.rawValue.littleEndianBytes, names.isEmpty ? "none" : names)
     }
 
     /// `struct vhost_memory`: 8 bytes and 32 for each region.
     package static func setMemoryTable(_ regions: [VhostMemoryRegion]) -> VhostRequest {
-        let header = littleEndian(UInt32(regions.count)) + littleEndian(UInt32(0))
+        let header = UInt32(regions.count).littleEndianBytes + UInt32(0).littleEndianBytes
         let bytes = regions.reduce(header) { bytes, region in
-            bytes + littleEndian(region.guestAddress) + littleEndian(region.byteCount)
-                + littleEndian(region.userAddress) + littleEndian(UInt64(0))
+            bytes + region.guestAddress.littleEndianBytes + region.byteCount.littleEndianBytes
+                + region.userAddress.littleEndianBytes + UInt64(0).littleEndianBytes
         }
         return VhostRequest(.setMemoryTable, bytes, "\(regions.count) region(s)")
     }
@@ -89,14 +92,14 @@ extension VhostRequest {
     /// `struct vhost_vring_addr`: user addresses, no flags, no log.
     package static func setRingAddresses(_ ring: Int, _ addresses: VhostRing) -> VhostRequest {
         let fields = [addresses.descriptors, addresses.used, addresses.available, 0]
-        let bytes = fields.reduce(state(ring, 0)) { $0 + littleEndian($1) }
+        let bytes = fields.reduce(state(ring, 0)) { $0 + $1.littleEndianBytes }
         return VhostRequest(.setRingAddresses, bytes, "ring \(ring)")
     }
 
     /// `struct vhost_vring_file` for a kick, call or error eventfd; descriptor -1 takes it away.
     package static func setRingEvent(_ name: Name, _ ring: Int, _ descriptor: Int32) -> VhostRequest {
         let detail = descriptor < 0 ? "ring \(ring): none" : "ring \(ring): eventfd"
-        return VhostRequest(name, littleEndian(UInt32(ring)) + littleEndian(descriptor), detail)
+        return VhostRequest(name, UInt32(ring).littleEndianBytes + descriptor.littleEndianBytes, detail)
     }
 
     /// `struct vhost_scsi_target` for `SET_ENDPOINT` and `CLEAR_ENDPOINT`: 232 bytes, the name NUL-terminated.
@@ -105,8 +108,8 @@ extension VhostRequest {
         let port = wwpn.hasPrefix("fc.") && !wwpn.contains("naa.") ? wwpn.dropFirst(3) : wwpn[...]
         let text = Array(port.utf8.prefix(VhostSCSIOptions.maximumNameBytes))
         let padding = [UInt8](repeating: 0, count: VhostSCSIOptions.maximumNameBytes + 1 - text.count)
-        let version = littleEndian(Int32(0))
-        let bytes = version + text + padding + littleEndian(tpgt) + littleEndian(UInt16(0))
+        let version = Int32(0).littleEndianBytes
+        let bytes = version + text + padding + tpgt.littleEndianBytes + UInt16(0).littleEndianBytes
         return VhostRequest(name, bytes, "\(wwpn) tpgt \(tpgt)")
     }
 
@@ -116,12 +119,7 @@ extension VhostRequest {
     }
 
     private static func state(_ ring: Int, _ number: UInt32) -> [UInt8] {
-        littleEndian(UInt32(ring)) + littleEndian(number)
-    }
-
-    /// vhost takes the host's byte order, which is little-endian wherever this package builds.
-    private static func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
-        (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+        UInt32(ring).littleEndianBytes + number.littleEndianBytes
     }
 }
 

@@ -78,7 +78,7 @@ extension BackendSession {
         stop(index)
         // It starts again with the next kick.
         (rings[index].hasKick, rings[index].kick) = (false, nil)
-        return message.reply(WireFields.bytes(UInt32(index)) + WireFields.bytes(UInt32(rings[index].base)))
+        return message.reply(UInt32(index).littleEndianBytes + UInt32(rings[index].base).littleEndianBytes)
     }
 
     /// Starts a ring that is ready, and stops one that no longer is.

@@ -67,7 +67,7 @@ public final class BackendSession {
 
     func acknowledgement(of message: VhostUserMessage, _ value: UInt64) -> VhostUserMessage? {
         guard message.needsReply, protocolFeatures.contains(.replyAck) else { return nil }
-        return message.reply(WireFields.bytes(value))
+        return message.reply(value.littleEndianBytes)
     }
 
     /// Carries a request out.
@@ -79,10 +79,10 @@ public final class BackendSession {
         }
         switch request {
         case .getFeatures:
-            return message.reply(WireFields.bytes(device.features | TransportFeatures.protocolFeatures))
-        case .getProtocolFeatures: return message.reply(WireFields.bytes(ProtocolFeatures.all.rawValue))
-        case .getQueueCount: return message.reply(WireFields.bytes(UInt64(device.queueCount)))
-        case .getMemorySlots: return message.reply(WireFields.bytes(UInt64(PeerMemory.slots)))
+            return message.reply((device.features | TransportFeatures.protocolFeatures).littleEndianBytes)
+        case .getProtocolFeatures: return message.reply(ProtocolFeatures.all.rawValue.littleEndianBytes)
+        case .getQueueCount: return message.reply(UInt64(device.queueCount).littleEndianBytes)
+        case .getMemorySlots: return message.reply(UInt64(PeerMemory.slots).littleEndianBytes)
         case .getRingBase: return try getRingBase(message)
         case .getInflight: return try getInflight(message)
         case .setFeatures: try setFeatures(message)

@@ -19,7 +19,7 @@ public struct SharedRegion: Sendable {
     }
 
     var encoded: [UInt8] {
-        [guestAddress, byteCount, userAddress, 0].flatMap { WireFields.bytes($0) }
+        [guestAddress, byteCount, userAddress, 0].flatMap { $0.littleEndianBytes }
     }
 }
 
@@ -85,7 +85,7 @@ public final class FrontEndSession {
             try Self.send(
                 socket,
                 name,
-                VhostUserMessage(.setProtocolFeatures, WireFields.bytes(features.rawValue))
+                VhostUserMessage(.setProtocolFeatures, features.rawValue.littleEndianBytes)
             )
         }
         protocolFeatures = features
@@ -99,9 +99,9 @@ public final class FrontEndSession {
         throws(OperationError)
     {
         let transport = offered & TransportFeatures.protocolFeatures
-        try send(VhostUserMessage(.setFeatures, WireFields.bytes(features | transport)))
+        try send(VhostUserMessage(.setFeatures, (features | transport).littleEndianBytes))
         let table =
-            WireFields.bytes(UInt32(memory.count)) + WireFields.bytes(UInt32(0)) + memory.flatMap(\.encoded)
+            UInt32(memory.count).littleEndianBytes + UInt32(0).littleEndianBytes + memory.flatMap(\.encoded)
         try acknowledged(.setMemoryTable, table, memory.map(\.file))
         for (index, ring) in rings.enumerated() { try hand(ring, UInt32(index)) }
         if transport != 0 {
@@ -126,14 +126,14 @@ public final class FrontEndSession {
     private func hand(_ ring: FrontEndRing, _ index: UInt32) throws(OperationError) {
         try send(Self.state(.setRingSize, index, UInt32(ring.size)))
         try send(Self.state(.setRingBase, index, 0))
-        let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { WireFields.bytes($0) }
+        let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { $0.littleEndianBytes }
         try send(
-            VhostUserMessage(.setRingAddress, WireFields.bytes(index) + WireFields.bytes(UInt32(0)) + areas)
+            VhostUserMessage(.setRingAddress, index.littleEndianBytes + UInt32(0).littleEndianBytes + areas)
         )
         for (request, event) in [
             (VhostUserRequest.setRingError, ring.error), (.setRingCall, ring.call), (.setRingKick, ring.kick),
         ] {
-            try send(VhostUserMessage(request, WireFields.bytes(UInt64(index)), rights: [event]))
+            try send(VhostUserMessage(request, UInt64(index).littleEndianBytes, rights: [event]))
         }
     }
 
@@ -152,7 +152,7 @@ public final class FrontEndSession {
     private static func state(_ request: VhostUserRequest, _ index: UInt32, _ value: UInt32)
         -> VhostUserMessage
     {
-        VhostUserMessage(request, WireFields.bytes(index) + WireFields.bytes(value))
+        VhostUserMessage(request, index.littleEndianBytes + value.littleEndianBytes)
     }
 
     private static func ask(

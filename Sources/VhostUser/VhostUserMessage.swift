@@ -59,7 +59,7 @@ public struct VhostUserMessage: Sendable {
 
     /// Header and payload as they go over the socket.
     public var encoded: [UInt8] {
-        WireFields.bytes(number) + WireFields.bytes(flags) + WireFields.bytes(UInt32(payload.count)) + payload
+        number.littleEndianBytes + flags.littleEndianBytes + UInt32(payload.count).littleEndianBytes + payload
     }
 
     static func hasValidVersion(_ flags: UInt32) -> Bool { flags & versionMask == version }
@@ -89,9 +89,5 @@ public struct WireFields {
         let width = Number.bitWidth / 8
         defer { rest = rest.dropFirst(width) }
         return rest.prefix(width).reversed().reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
-    }
-
-    public static func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
-        (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
     }
 }

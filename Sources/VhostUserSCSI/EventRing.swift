@@ -41,7 +41,7 @@ struct DeviceEvent: Equatable, Sendable {
         // Flat addressing only where it is needed, as with the kernel's target: Linux takes the bits for the number.
         let high = lun < 256 ? 0 : 0x40 | UInt8(lun >> 8)
         let address = [1, target, high, UInt8(lun & 0xff), 0, 0, 0, 0]
-        return WireFields.bytes(kind | flags) + address + WireFields.bytes(reason)
+        return (kind | flags).littleEndianBytes + address + reason.littleEndianBytes
     }
 }
 

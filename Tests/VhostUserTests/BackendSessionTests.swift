@@ -76,7 +76,7 @@ struct BackendSessionTests {
         bench.device.base = 7
         let event = try EventFD()
         let copy = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
-        try bench.ask(.setRingCall, WireFields.bytes(UInt64(2)), rights: [copy])
+        try bench.ask(.setRingCall, UInt64(2).littleEndianBytes, rights: [copy])
         #expect(bench.device.takeLog() == ["start 2 at 0", "stop 2", "start 2 at 7"])
         #expect(try event.drain() == 1)
     }
@@ -116,8 +116,8 @@ struct BackendSessionTests {
         try bench.negotiate()
         // 3 rings of 128 entries: the size that QEMU's own back-ends give.
         let ask =
-            WireFields.bytes(UInt64(0)) + WireFields.bytes(UInt64(0))
-            + WireFields.bytes(UInt16(3)) + WireFields.bytes(UInt16(128)) + WireFields.bytes(UInt32(0))
+            UInt64(0).littleEndianBytes + UInt64(0).littleEndianBytes
+            + UInt16(3).littleEndianBytes + UInt16(128).littleEndianBytes + UInt32(0).littleEndianBytes
         try bench.peer.send(VhostUserMessage(.getInflight, ask))
         let answer = try #require(try bench.handle())
         #expect(number(answer.payload) == 6336)
@@ -132,7 +132,7 @@ struct BackendSessionTests {
     @Test func acceptsVersion1AndChangeWithoutAnOffer() throws {
         let bench = try SessionBench()
         let bits = TransportFeatures.version1 | 1 << 2 | TransportFeatures.protocolFeatures
-        #expect(throws: Never.self) { try bench.ask(.setFeatures, WireFields.bytes(bits)) }
+        #expect(throws: Never.self) { try bench.ask(.setFeatures, bits.littleEndianBytes) }
     }
 
     @Test func aMessageInPiecesIsOneMessage() throws {

@@ -59,7 +59,7 @@ struct HostileFrontEndTests {
         try bench.negotiate()
         let rights = (0..<files).map { _ in bench.memory }
         let answer = try bench.ask(.addMemoryRegion, payload, rights: rights, needsReply: true)
-        #expect(answer == WireFields.bytes(UInt64(1)))
+        #expect(answer == UInt64(1).littleEndianBytes)
         try bench.addMemory()
         try bench.start(2)
         #expect(bench.device.log == ["start 2 at 0"])
@@ -92,12 +92,12 @@ struct HostileFrontEndTests {
     }
 
     private static func header(_ number: UInt32, flags: UInt32 = 1, size: UInt32) -> [UInt8] {
-        WireFields.bytes(number) + WireFields.bytes(flags) + WireFields.bytes(size)
+        number.littleEndianBytes + flags.littleEndianBytes + size.littleEndianBytes
     }
 
     private static func inflight(_ queues: UInt16, _ size: UInt16, offset: UInt64 = 0) -> [UInt8] {
-        WireFields.bytes(UInt64(0)) + WireFields.bytes(offset) + WireFields.bytes(queues)
-            + WireFields.bytes(size) + WireFields.bytes(UInt32(0))
+        UInt64(0).littleEndianBytes + offset.littleEndianBytes + queues.littleEndianBytes
+            + size.littleEndianBytes + UInt32(0).littleEndianBytes
     }
 
     private static func file(_ path: FilePath) throws -> PassedDescriptor {
@@ -123,13 +123,18 @@ struct HostileFrontEndTests {
         Case(name: "GET_CONFIG", says: "not known") { _ = try $0.sendRaw(header(24, size: 0)) },
         request("no features", "0 bytes instead of 8", .setFeatures, []),
         request("features of 4 bytes", "4 bytes instead of 8", .setFeatures, [1, 2, 3, 4]),
-        request("features and a file", "descriptors instead of 0", .setFeatures, WireFields.bytes(UInt64(0)))
+        request("features and a file", "descriptors instead of 0", .setFeatures, UInt64(0).littleEndianBytes)
         {
             [try file("/dev/null")]
         },
-        request("a feature not offered", "was not offered", .setFeatures, WireFields.bytes(UInt64(1) << 34)),
-        request("all features", "was not offered", .setFeatures, WireFields.bytes(UInt64.max)),
-        request("logging", "not offered", .setLogBase, WireFields.bytes(UInt64(0))),
+        request(
+            "a feature not offered",
+            "was not offered",
+            .setFeatures,
+            (UInt64(1) << 34).littleEndianBytes
+        ),
+        request("all features", "was not offered", .setFeatures, UInt64.max.littleEndianBytes),
+        request("logging", "not offered", .setLogBase, UInt64(0).littleEndianBytes),
         request("a log eventfd", "not offered", .setLogDescriptor, []),
     ]
 
@@ -161,15 +166,15 @@ struct HostileFrontEndTests {
                     "\(kind.name) without a descriptor",
                     "0 descriptors",
                     kind,
-                    WireFields.bytes(UInt64(2))
+                    UInt64(2).littleEndianBytes
                 ),
-                request("\(kind.name) with a device", "no eventfd", kind, WireFields.bytes(UInt64(2))) {
+                request("\(kind.name) with a device", "no eventfd", kind, UInt64(2).littleEndianBytes) {
                     [try file("/dev/zero")]
                 },
-                request("\(kind.name) with two", "2 descriptors", kind, WireFields.bytes(UInt64(2))) {
+                request("\(kind.name) with two", "2 descriptors", kind, UInt64(2).littleEndianBytes) {
                     [try SessionBench.event(), try SessionBench.event()]
                 },
-                request("\(kind.name) of ring 255", "no ring 255", kind, WireFields.bytes(UInt64(255))) {
+                request("\(kind.name) of ring 255", "no ring 255", kind, UInt64(255).littleEndianBytes) {
                     [try SessionBench.event()]
                 },
                 request("\(kind.name) of no ring", "0 bytes instead of 8", kind, []),
@@ -247,7 +252,7 @@ struct HostileFrontEndTests {
         try bench.addMemory()
         try bench.ask(.setRingSize, SessionBench.state(2, 128))
         try bench.ask(.setRingAddress, address)
-        try bench.ask(.setRingKick, WireFields.bytes(UInt64(2)), rights: [SessionBench.event()])
+        try bench.ask(.setRingKick, UInt64(2).littleEndianBytes, rights: [SessionBench.event()])
         try bench.ask(.setRingEnable, SessionBench.state(2, 1))
         #expect(bench.device.log.isEmpty)
         try bench.ask(.setRingAddress, SessionBench.address(2))

@@ -53,10 +53,10 @@ final class SessionBench {
     /// What every front-end begins with.
     func negotiate() throws {
         try ask(.setOwner)
-        try ask(.setProtocolFeatures, WireFields.bytes(ProtocolFeatures.all.rawValue))
+        try ask(.setProtocolFeatures, ProtocolFeatures.all.rawValue.littleEndianBytes)
         try ask(
             .setFeatures,
-            WireFields.bytes(TransportFeatures.protocolFeatures | TransportFeatures.version1)
+            (TransportFeatures.protocolFeatures | TransportFeatures.version1).littleEndianBytes
         )
     }
 
@@ -67,15 +67,15 @@ final class SessionBench {
         user: UInt64 = SessionBench.frontEnd,
         offset: UInt64 = 0
     ) -> [UInt8] {
-        [guest, size, user, offset].flatMap { WireFields.bytes($0) }
+        [guest, size, user, offset].flatMap { $0.littleEndianBytes }
     }
 
     static func slot(_ region: [UInt8] = SessionBench.region()) -> [UInt8] {
-        WireFields.bytes(UInt64(0)) + region
+        UInt64(0).littleEndianBytes + region
     }
 
     static func state(_ ring: UInt32, _ value: UInt32) -> [UInt8] {
-        WireFields.bytes(ring) + WireFields.bytes(value)
+        ring.littleEndianBytes + value.littleEndianBytes
     }
 
     static func address(
@@ -85,7 +85,7 @@ final class SessionBench {
         available: UInt64 = 0x2000
     ) -> [UInt8] {
         let places = [descriptors, used, available].map { Self.frontEnd &+ $0 } + [0]
-        return WireFields.bytes(ring) + WireFields.bytes(UInt32(0)) + places.flatMap { WireFields.bytes($0) }
+        return ring.littleEndianBytes + UInt32(0).littleEndianBytes + places.flatMap { $0.littleEndianBytes }
     }
 
     static func event() throws -> PassedDescriptor {
@@ -98,12 +98,12 @@ final class SessionBench {
         try ask(.setRingSize, Self.state(ring, 128))
         try ask(.setRingBase, Self.state(ring, base))
         try ask(.setRingAddress, Self.address(ring))
-        try ask(.setRingKick, WireFields.bytes(UInt64(ring)), rights: [Self.event()])
+        try ask(.setRingKick, UInt64(ring).littleEndianBytes, rights: [Self.event()])
         try ask(.setRingEnable, Self.state(ring, 1))
     }
 
     func addMemory() throws {
         let answer = try ask(.addMemoryRegion, Self.slot(), rights: [memory], needsReply: true)
-        #expect(answer == WireFields.bytes(UInt64(0)))
+        #expect(answer == UInt64(0).littleEndianBytes)
     }
 }
