@@ -49,6 +49,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CKmod", pkgConfig: "libkmod", providers: [.apt(["libkmod-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .target(name: "CVirtqueue", exclude: ["user"], cSettings: coreSettings),
         .target(name: "CMinidump", exclude: ["user"], cSettings: minidumpSettings),
         .target(
@@ -90,7 +91,7 @@ let package = Package(
         ),
         .target(
             name: "Minidump",
-            dependencies: ["CLinux", "CMinidump", "CMinidumpBench", "LinuxSystem", system],
+            dependencies: ["CDeflate", "CLinux", "CMinidump", "CMinidumpBench", "LinuxSystem", system],
             // RawSpan is handed out by a property.
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]
         ),

@@ -102,7 +102,6 @@ static int entry_append(struct libelf_file *file)
 	void *section = libelf.newscn(file->elf);
 	Elf64_Shdr *header = section ? libelf.getshdr(section) : NULL;
 	struct libelf_data *data = header ? libelf.newdata(section) : NULL;
-	Elf64_Phdr *segments;
 
 	if (!data)
 		return -ENOMEM;
@@ -134,14 +133,20 @@ static int entry_append(struct libelf_file *file)
 		.p_memsz = 4096,
 		.p_align = 1,
 	};
-	/* A longer table is a new one, and its entries are gone. */
-	segments = libelf.newphdr(file->elf, file->count + 1);
-	if (!segments)
-		return -ENOMEM;
-	memcpy(segments, file->segments, (file->count + 1) * sizeof(*segments));
 	file->count++;
 	file->end += 4096;
 	return 0;
+}
+
+/* A longer table is a new one, and its entries are gone. */
+static int segments_update(struct libelf_file *file)
+{
+	Elf64_Phdr *segments = libelf.newphdr(file->elf, file->count);
+
+	if (!segments)
+		return -ENOMEM;
+	memcpy(segments, file->segments, file->count * sizeof(*segments));
+	return libelf.update(file->elf, LIBELF_C_WRITE) < 0 ? -EIO : 0;
 }
 
 static int strings_append(struct libelf_file *file)
@@ -215,9 +220,7 @@ static int file_open(struct libelf_file *file, __u32 regions)
 	error = file->elf ? file_start(file) : -ENOMEM;
 	for (i = 0; i < regions && !error; i++)
 		error = entry_append(file);
-	if (!error && libelf.update(file->elf, LIBELF_C_WRITE) < 0)
-		error = -EIO;
-	return error;
+	return error ? error : segments_update(file);
 }
 
 /* Every entry is written out before the next, as the core does it. */
@@ -228,8 +231,8 @@ static int entries_append(struct libelf_file *file)
 	for (i = 0; i < MINIDUMP_BENCH_BATCH; i++) {
 		int error = entry_append(file);
 
-		if (!error && libelf.update(file->elf, LIBELF_C_WRITE) < 0)
-			error = -EIO;
+		if (!error)
+			error = segments_update(file);
 		if (error)
 			return error;
 	}

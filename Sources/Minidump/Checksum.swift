@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import CDeflate
 
 /// The CRC-32 of gzip and zlib, so that a manifest can be checked with `crc32` or Python's `zlib.crc32`.
 public struct Checksum: Sendable {
@@ -8,31 +9,10 @@ public struct Checksum: Sendable {
 
     public var value: UInt32 { ~state }
 
-    /// Eight bytes at a time, from eight tables.
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        let tables = Self.tables
-        var crc = state
-        var position = 0
-        // All loads end at or before the buffer's end; all table indices are below 8 * 256.
-        unsafe tables.withUnsafeBufferPointer { table in
-            while position + 8 <= bytes.count {
-                let word =
-                    unsafe bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self).littleEndian
-                    ^ UInt64(crc)
-                crc =
-                    unsafe table[0x700 + Int(word & 0xff)] ^ table[0x600 + Int(word >> 8 & 0xff)]
-                    ^ table[0x500 + Int(word >> 16 & 0xff)] ^ table[0x400 + Int(word >> 24 & 0xff)]
-                crc =
-                    unsafe crc ^ table[0x300 + Int(word >> 32 & 0xff)] ^ table[0x200 + Int(word >> 40 & 0xff)]
-                    ^ table[0x100 + Int(word >> 48 & 0xff)] ^ table[Int(word >> 56)]
-                position += 8
-            }
-            while position < bytes.count {
-                crc = unsafe crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ bytes[position])]
-                position += 1
-            }
-        }
-        state = crc
+        guard !bytes.isEmpty else { return }
+        // The library reads the buffer and keeps nothing.
+        state = unsafe ~libdeflate_crc32(value, bytes.baseAddress, bytes.count)
     }
 
     mutating func add(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe add($0) } }
@@ -47,19 +27,6 @@ public struct Checksum: Sendable {
     }
 
     private static let polynomial: UInt32 = 0xedb8_8320
-
-    private static let tables: [UInt32] = {
-        var tables = [UInt32](repeating: 0, count: 8 * 256)
-        for index in 0..<256 {
-            tables[index] = (0..<8).reduce(UInt32(index)) { crc, _ in
-                crc & 1 != 0 ? crc >> 1 ^ polynomial : crc >> 1
-            }
-        }
-        for index in 256..<tables.count {
-            tables[index] = tables[index - 256] >> 8 ^ tables[Int(tables[index - 256] & 0xff)]
-        }
-        return tables
-    }()
 
     /// x to the power of 8 * 2^n, modulo the polynomial; the top bit is x^0.
     private static let powers: [UInt32] = {
