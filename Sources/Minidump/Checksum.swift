@@ -10,7 +10,7 @@ public struct Checksum: Sendable {
     public var value: UInt32 { ~state }
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        guard !bytes.isEmpty else { return }
+        guard unsafe !bytes.isEmpty else { return }
         // The library reads the buffer and keeps nothing.
         state = unsafe ~libdeflate_crc32(value, bytes.baseAddress, bytes.count)
     }

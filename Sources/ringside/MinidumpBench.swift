@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import LinuxSystem
 import Minidump
+import RingBench
 import Subprocess
 import SystemPackage
 
@@ -14,7 +15,7 @@ struct MinidumpBench: AsyncParsableCommand {
             Registers, updates, finds and unregisters regions at several fills of the tables, and appends the same \
             entries with libelf where it is installed; counts instructions where valgrind is. Then it makes a sparse \
             collection, assembles it, and copies the same bytes with cp --sparse=always, several times in turn; prints \
-            the fastest of each and this program's peak memory.
+            the median of each with its spread, and this program's peak memory.
 
             EXAMPLES
               ringside minidump bench
@@ -92,21 +93,24 @@ struct MinidumpBench: AsyncParsableCommand {
     private func measure(in directory: FilePath) async throws -> BenchReport {
         let source = directory.appending("sparse.elf")
         let written = try SparseSample(size: UInt64(size.bytes), percent: data).write(to: source)
+        let result = directory.appending("result.elf")
         var (assembling, copying): ([Double], [Double]) = ([], [])
         for round in 1...rounds {
             Terminal.showProgress("assembling and copying, round \(round)")
+            // Each starts without the other's unwritten pages.
             assembling.append(
-                try seconds {
-                    _ = try Dump(opening: [source]).assemble(to: directory.appending("assembled.elf"))
-                }
+                try seconds { _ = try Dump(opening: [source]).assemble(to: result) }
             )
-            copying.append(try await copySeconds(source, directory.appending("copied.elf")))
+            try result.removeTree()
+            copying.append(try await copySeconds(source, result))
+            try result.removeTree()
         }
         return BenchReport(
             bytes: UInt64(size.bytes),
             dataBytes: written,
-            assembleSeconds: assembling.min() ?? 0,
-            copySeconds: copying.min() ?? 0,
+            assembleSeconds: Spread(assembling),
+            copySeconds: Spread(copying),
+            ratio: Spread(zip(assembling, copying).map { $0 / $1 }),
             peakMemoryBytes: try peakMemory()
         )
     }
@@ -146,8 +150,10 @@ struct MinidumpBench: AsyncParsableCommand {
 private struct BenchReport: Encodable, CustomStringConvertible {
     var bytes: UInt64
     var dataBytes: UInt64
-    var assembleSeconds: Double
-    var copySeconds: Double
+    var assembleSeconds: Spread?
+    var copySeconds: Spread?
+    /// Assembling over copying, in each round.
+    var ratio: Spread?
     var peakMemoryBytes: Int
     var operations: [OperationCost] = []
 
@@ -162,10 +168,11 @@ private struct BenchReport: Encodable, CustomStringConvertible {
             }
         )
         let files = Table(
-            columns: ["what", "seconds"],
+            columns: ["what", "median", "least", "most"],
             rows: [
-                ["assemble, with CRC-32", rounded(assembleSeconds, digits: 3)],
-                ["cp --sparse=always", rounded(copySeconds, digits: 3)],
+                row("assemble, with CRC-32, s", assembleSeconds, digits: 3),
+                row("cp --sparse=always, s", copySeconds, digits: 3),
+                row("ratio", ratio, digits: 2),
             ]
         )
         return """
@@ -173,7 +180,7 @@ private struct BenchReport: Encodable, CustomStringConvertible {
 
             \(bytes >> 20) MiB of which \(dataBytes >> 20) MiB are data
             \(files)
-            ratio \(rounded(assembleSeconds / copySeconds, digits: 2)), peak memory \(peakMemoryBytes >> 20) MiB
+            peak memory \(peakMemoryBytes >> 20) MiB
             """
     }
 
@@ -197,6 +204,10 @@ private struct BenchReport: Encodable, CustomStringConvertible {
             lines.append("assembling took \(peakMemoryBytes >> 20) MiB of memory")
         }
         return lines
+    }
+
+    private func row(_ what: String, _ spread: Spread?, digits: Int) -> [String] {
+        [what] + [spread?.median, spread?.least, spread?.most].map { rounded($0 ?? 0, digits: digits) }
     }
 
     private func rounded(_ value: Double, digits: Int) -> String {
