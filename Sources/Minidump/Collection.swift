@@ -99,7 +99,9 @@ private struct ContentFiles {
         let segment = part.segment
         let (end, wraps) = segment.offset.addingReportingOverflow(segment.fileSize)
         if segment.fileSize > 0, !wraps, end <= header.size {
+            let rest = segment.memorySize - segment.fileSize
             return header.runs.slice(from: segment.offset, length: segment.fileSize)
+                + (rest > 0 ? [Run(offset: segment.fileSize, length: rest)] : [])
         }
         let piece = PieceName(part.name)
         guard let file = file(of: piece.region), segment.fileSize > 0 else {

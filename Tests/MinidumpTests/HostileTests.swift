@@ -172,4 +172,21 @@ struct HostileTests {
             }
         }
     }
+
+    @Test func aRegionInTheHeaderThatClaimsMoreMemoryThanBytesMissesTheRest() throws {
+        // A collection whose banner, inside of the header region, has a p_memsz beyond its p_filesz.
+        var header = LegacyCore.original([]).header
+        let elf = try ELFFile(MemoryBytes(bytes: header, name: "header"))
+        let banner = try #require(elf.segments.first)
+        let place = Int(elf.segmentTable.lowerBound) + 40
+        header.replaceSubrange(place..<place + 8, with: (banner.fileSize + 100).littleEndianBytes)
+        let files = [
+            try scratch.file("md_KELF_HEADER.BIN", header), try scratch.file("md_KNONE.BIN", [1]),
+        ]
+        let region = try #require(try Dump(opening: files).regions.first)
+        #expect(region.size == banner.fileSize + 100 && region.missingBytes == 100)
+        let core = scratch.path.appending("core.elf")
+        #expect(try !Dump(opening: files).assemble(to: core).isComplete)
+        #expect(try Dump(opening: [core]).regions.first?.missingBytes == 100)
+    }
 }
