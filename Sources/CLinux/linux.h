@@ -90,6 +90,13 @@ static inline int ringside_free_bytes(const char *path, unsigned long *bytes)
 	return 0;
 }
 
+/* The names in a directory, as many as fit, as struct linux_dirent64. */
+static inline long ringside_getdents(int directory, void *buffer,
+				     unsigned long size)
+{
+	return syscall(SYS_getdents64, directory, buffer, size);
+}
+
 /* RNDRESEEDCRNG: has what was written to /dev/urandom count at once. */
 static const unsigned long ringside_rndreseedcrng = _IO(0x52, 0x07);
 

@@ -28,25 +28,13 @@ extension FilePath {
     /// Whether a directory is there, followed through links; only a directory has an entry for itself.
     public var isDirectory: Bool { appending(".").exists }
 
-    /// The names in a directory, sorted, without `.` and `..`; the corresponding C functions are `opendir` and `readdir`.
+    /// The names in a directory, sorted, without `.` and `..`; the corresponding system call is `getdents64`.
     public func entryNames() throws(Errno) -> [String] { try entries().map(\.name) }
 
     /// The names in a directory, sorted, without `.` and `..`, each with its type, which is one of `DT_DIR`, `DT_REG` and
-    /// so on; the corresponding C functions are `opendir` and `readdir`.
+    /// so on; the corresponding system call is `getdents64`.
     public func entries() throws(Errno) -> [(name: String, type: CInt)] {
-        guard let directory = unsafe opendir(string) else { throw Errno(rawValue: Glibc.errno) }
-        defer { unsafe closedir(directory) }
-        var entries: [(name: String, type: CInt)] = []
-        Glibc.errno = 0
-        // The entry is valid until the next readdir; its name is copied at once.
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
-            }
-            if name != "." && name != ".." { entries.append((name, CInt(unsafe entry.pointee.d_type))) }
-        }
-        if Glibc.errno != 0 { throw Errno(rawValue: Glibc.errno) }
-        return entries.sorted { $0.name < $1.name }
+        try OpenDirectory(self).entries()
     }
 
     /// Makes a directory; the corresponding C function is `mkdir`.
