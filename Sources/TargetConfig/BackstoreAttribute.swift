@@ -29,6 +29,7 @@ public struct BackstoreAttribute: Sendable {
     static let all: [BackstoreAttribute] = [
         BackstoreAttribute("alua_support", .fixed),
         BackstoreAttribute("block_size", .oneOf([512, 1024, 2048, 4096]), locked: true),
+        BackstoreAttribute("cmd_time_out", .range(0...UInt64(UInt32.max) / 1000), locked: true),
         BackstoreAttribute("emulate_3pc"),
         BackstoreAttribute("emulate_caw"),
         BackstoreAttribute("emulate_dpo"),
@@ -55,6 +56,7 @@ public struct BackstoreAttribute: Sendable {
         BackstoreAttribute("pi_prot_verify"),
         BackstoreAttribute("queue_depth", .range(1...UInt64(UInt32.max)), locked: true),
         BackstoreAttribute("submit_type", .range(0...2)),
+        BackstoreAttribute("tmr_notification"),
         BackstoreAttribute("unmap_granularity", word),
         BackstoreAttribute("unmap_granularity_alignment", word),
         BackstoreAttribute("unmap_zeroes_data"),
@@ -84,9 +86,21 @@ public struct BackstoreAttribute: Sendable {
             ]
             values.merge(file) { $1 }
             if mode == .buffered { values["emulate_write_cache"] = "1" }
-        default: break
+        case .user: values["cmd_time_out"] = "30"
+        case .block, .pscsi: break
         }
         return values
+    }
+
+    /// Whether Linux 6.1 or a later one has the attribute for that kind of backstore.
+    private func exists(for spec: BackstoreSpec) -> Bool {
+        let own = ["cmd_time_out", "tmr_notification"]
+        return switch spec {
+        case .ramdisk, .file, .block: !own.contains(name)
+        case .user:
+            (own + ["emulate_pr", "emulate_write_cache", "enforce_pr_isids", "force_pr_aptpl"]).contains(name)
+        case .pscsi: name == "emulate_pr"
+        }
     }
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
@@ -101,6 +115,7 @@ public struct BackstoreAttribute: Sendable {
             return "\(name) is '\(text)', not a decimal number"
         }
         if let fault = attribute.fault(number) { return fault }
+        guard attribute.exists(for: spec) else { return "this kind of backstore has no \(name)" }
         let discards = ["emulate_tpu", "emulate_tpws"].contains(name)
         if discards, number == 1, case .ramdisk = spec { return "\(name) is 1, but a ramdisk cannot discard" }
         return nil
@@ -156,7 +171,7 @@ extension TargetTree {
     {
         var defaults: [String: String]?
         switch backstore.spec {
-        case .ramdisk?, .file?: defaults = backstore.spec.map { BackstoreAttribute.defaults(for: $0) }
+        case .ramdisk?, .file?, .user?: defaults = backstore.spec.map { BackstoreAttribute.defaults(for: $0) }
         default: break
         }
         let values = Dictionary(

@@ -76,8 +76,11 @@ extension TargetTree {
         }
         steps.append(.write(control, to: path.appending("control"), replacing: nil))
         steps.append(.write("1", to: path.appending("enable"), replacing: nil))
-        let serial = request.serial ?? Self.serial(of: request.name)
-        steps.append(.write(serial, to: path.appending("wwn").appending("vpd_unit_serial"), replacing: nil))
+        if request.spec.takesSerial {
+            let serial = request.serial ?? Self.serial(of: request.name)
+            let file = path.appending("wwn").appending("vpd_unit_serial")
+            steps.append(.write(serial, to: file, replacing: nil))
+        }
         for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
             steps.append(.write(value, to: path.appending("attrib").appending(name), replacing: nil))
         }

@@ -55,6 +55,11 @@ public enum BackstoreSpec: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether it can be given a serial number: a SCSI disk that is passed through has its own.
+    var takesSerial: Bool {
+        if case .pscsi = self { false } else { true }
+    }
+
     public var description: String {
         switch self {
         case .ramdisk(let size, let nullio): "ramdisk:\(size)\(nullio ? ",nullio" : "")"
@@ -141,12 +146,18 @@ struct SpecOptions {
     private var options: [String]
 
     init(_ text: String) {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        let fields = parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false) : []
+        let parts = text.utf8.split(
+            separator: UInt8(ascii: ":"),
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
+        let rest = parts.count == 2 ? parts[1] : Substring().utf8
+        let fields = rest.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
         self.text = text
-        kind = String(parts[0])
-        argument = fields.first.map { String($0) } ?? ""
-        options = fields.dropFirst().map { String($0) }
+        kind = String(Substring(parts[0]))
+        argument = fields.first ?? ""
+        options = Array(fields.dropFirst())
     }
 
     func failure(_ cause: String, hint: String? = nil) -> OperationError {

@@ -47,7 +47,7 @@ extension TargetTree {
     private func request(for backstore: Backstore, _ spec: BackstoreSpec) throws(OperationError)
         -> BackstoreRequest
     {
-        let serial = try serial(of: backstore)
+        let serial = spec.takesSerial ? try serial(of: backstore) : ""
         let isOwn = serial.isEmpty || serial == Self.serial(of: backstore.name)
         var request = BackstoreRequest(name: backstore.name, spec: spec, serial: isOwn ? nil : serial)
         let defaults = BackstoreAttribute.defaults(for: spec)

@@ -91,6 +91,7 @@ extension BackstoreRequest {
 
     mutating func read(serial value: Document?) throws(OperationError) {
         guard let value else { return }
+        guard spec.takesSerial else { throw value.failure("a SCSI disk has a serial number of its own") }
         let text = try value.scalar("a serial")
         let isPrintable = text.utf8.allSatisfy { (0x20..<0x7f).contains($0) }
         guard isPrintable, (1...253).contains(text.utf8.count) else {

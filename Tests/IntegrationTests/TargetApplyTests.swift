@@ -111,6 +111,36 @@ private let name = "naa.5001405c0ffee00"
         }
     }
 
+    /// A disk of the kernel's own test driver, and a backstore whose handler is not there.
+    @Test func whatIsPassedThroughIsKeptToo() async throws {
+        let configuration = """
+            backstores:
+              disk: pscsi:/dev/sda
+              pool: {source: "user:rbd/pool/image,size=64M", attributes: {cmd_time_out: 1}}
+            targets: {\(name)1: {1: {luns: {0: name:disk, 1: name:pool}}}}
+            """
+        let modules = ["vhost_scsi", "target_core_pscsi", "target_core_user", "scsi_debug", "sd_mod"]
+        try await VirtualHost.bootForTargets(modules: modules) { host in
+            let empty = try await host.expectSuccess("ls -R /sys/kernel/config/target")
+            try await host.expectSuccess("ringside target apply - <<'END'\n\(configuration)\nEND")
+            let device = "id=a,wwpn=\(name)1,tpgt=1"
+            try await host.expectSuccess("ringside vhost verify \(device) --lun 0 --write")
+            // The disk answers for itself; nobody answers for the other.
+            let probe = try await host.run("ringside vhost probe \(device)")
+            #expect(probe.status == 1, "\(probe.output)\(probe.error)")
+            try await host.expectSuccess("ringside target export /tmp/one.yaml")
+            try await host.expectSuccess("ringside target diff /tmp/one.yaml --prune")
+            let saved = try await host.expectSuccess("cat /tmp/one.yaml")
+            #expect(saved.contains("cmd_time_out: 1\n") && !saved.contains("serial"), "\(saved)")
+            try await host.expectSuccess("ringside target clear")
+            #expect(try await host.expectSuccess("ls -R /sys/kernel/config/target") == empty)
+            try await host.expectSuccess("ringside target apply /tmp/one.yaml")
+            try await host.expectSuccess(
+                "ringside target export /tmp/two.yaml; cmp /tmp/one.yaml /tmp/two.yaml; ringside target clear"
+            )
+        }
+    }
+
     @Test func aLUNsWorkIsCounted() async throws {
         try await VirtualHost.bootForTargets(modules: ["vhost_scsi"]) { host in
             try await host.expectSuccess("ringside target create \(name)1 --lun 0=ramdisk:8M")

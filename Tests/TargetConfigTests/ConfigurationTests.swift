@@ -71,6 +71,18 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
             "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {is_nonrot: yes}",
             "line 4: is_nonrot is 'yes', not a decimal"
         ),
+        (
+            "backstores:\n  a:\n    source: pscsi:/dev/sda\n    attributes: {block_size: 512}",
+            "line 4: this kind of backstore has no block_size"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {cmd_time_out: 1}",
+            "line 4: this kind of backstore has no cmd_time_out"
+        ),
+        (
+            "backstores:\n  a:\n    source: pscsi:/dev/sda\n    serial: abc",
+            "line 4: a SCSI disk has a serial number of its own"
+        ),
         ("backstores: &a {}\ntargets: *a", "line 2: aliases are not taken"),
         ("a: 1\n---\nb: 1", "line 2: a second document begins here"),
         ("{\"targets\": }x", "line 1: did not find expected"), ("[", "line 2: did not find expected"),
