@@ -38,23 +38,32 @@ struct TargetApply: ParsableCommand {
     @Flag(help: "Delete the vhost targets, LUNs and backstores that the file does not name.")
     var prune = false
 
-    @Flag(help: "Print the plan and change nothing.")
-    var dryRun = false
-
     @Flag(help: "Do not fail where the file does not exist.")
     var ifExists = false
+
+    @OptionGroup var options: ApplyOptions
+
+    func run() throws {
+        if ifExists, !FilePath(file).exists {
+            return try options.output.print(ConfigurationReport()) { _ in "\(file): no such file" }
+        }
+        try options.apply(try ConfigurationFile(file).configuration(), pruning: prune)
+    }
+}
+
+/// The end of every command that makes the kernel's configuration another: the plan, or the change.
+struct ApplyOptions: ParsableArguments {
+    @Flag(help: "Print the plan and change nothing.")
+    var dryRun = false
 
     @OptionGroup var target: TargetOptions
     @OptionGroup var output: OutputOptions
 
-    func run() throws {
-        if ifExists, !FilePath(file).exists {
-            return try output.print(ConfigurationReport()) { _ in "\(file): no such file" }
-        }
-        let wanted = try ConfigurationFile(file).configuration()
+    func apply(_ wanted: Configuration, pruning: Bool) throws {
         let tree = target.tree
         let plan =
-            dryRun ? try tree.plan(applying: wanted, pruning: prune) : try tree.apply(wanted, pruning: prune)
+            dryRun
+            ? try tree.plan(applying: wanted, pruning: pruning) : try tree.apply(wanted, pruning: pruning)
         try output.print(ConfigurationReport(plan)) { "\($0)" }
     }
 }

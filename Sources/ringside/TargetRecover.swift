@@ -40,19 +40,9 @@ struct TargetClear: ParsableCommand {
             """
     )
 
-    @Flag(help: "Print the plan and change nothing.")
-    var dryRun = false
+    @OptionGroup var options: ApplyOptions
 
-    @OptionGroup var target: TargetOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() throws {
-        let nothing = try Configuration()
-        let tree = target.tree
-        let plan =
-            dryRun ? try tree.plan(applying: nothing, pruning: true) : try tree.apply(nothing, pruning: true)
-        try output.print(ConfigurationReport(plan)) { "\($0)" }
-    }
+    func run() throws { try options.apply(try Configuration(), pruning: true) }
 }
 
 struct TargetName: ParsableCommand {
