@@ -23,6 +23,9 @@ public struct Backstore: Equatable, Sendable, Encodable {
     /// The directories of the LUNs that export it, relative to `target`.
     public var exportedBy: [String]
 
+    /// The directory of its HBA, relative to `target`.
+    var hba: String { String(Substring(path.utf8.dropLast(name.utf8.count + 1))) }
+
     /// What it keeps its blocks in; nil where the kernel does not tell enough.
     public var spec: BackstoreSpec? {
         let size = size.map { ByteSize(bytes: $0) }
@@ -63,27 +66,28 @@ extension TargetTree {
     /// - Throws: an `OperationError` when configfs is absent or cannot be read.
     public func backstores() throws(OperationError) -> [Backstore] { try LiveState(of: self).backstores }
 
+    /// The backstore `object` of an HBA directory in `core`.
     func backstore(
-        _ path: FilePath,
-        plugin: String,
+        _ object: String,
+        in hba: String,
+        of core: TreeDirectory,
         exportedBy: [String]
     ) throws(OperationError) -> Backstore {
-        let info: BackstoreInfo
-        do throws(Errno) {
-            info = BackstoreInfo(try fileSystem.readAttribute(base.pushing(path).appending("info")))
-        } catch {
-            throw OperationError("read", path.appending("info").string, errno: error)
+        let (name, path) = (hba + "/" + object, core.path + "/" + hba + "/" + object)
+        guard let bytes = try core.bytes(name + "/info") else {
+            throw OperationError("read", path + "/info", errno: .noSuchFileOrDirectory)
         }
-        let kind = String(plugin.prefix(upTo: plugin.lastIndex(of: "_") ?? plugin.endIndex))
+        let info = BackstoreInfo(bytes)
+        let kind = String(hba.prefix(upTo: hba.utf8.lastIndex(of: UInt8(ascii: "_")) ?? hba.endIndex))
         let isRamdisk = kind == "rd_mcp"
         return Backstore(
-            name: path.lastComponent?.string ?? "",
+            name: object,
             plugin: kind,
-            path: path.string,
+            path: path,
             // Only one that is enabled can be exported.
-            isEnabled: exportedBy.isEmpty ? try attribute(path.appending("enable")) == "1" : true,
+            isEnabled: exportedBy.isEmpty ? try core.attribute(name + "/enable") == "1" : true,
             size: info.size,
-            file: kind == "pscsi" ? try attribute(path.appending("udev_path")) : isRamdisk ? nil : info.file,
+            file: kind == "pscsi" ? try core.attribute(name + "/udev_path") : isRamdisk ? nil : info.file,
             isNullIO: isRamdisk && info.isNullIO,
             mode: isRamdisk ? nil : info.mode,
             isReadOnly: !isRamdisk && info.isReadOnly,
@@ -94,9 +98,9 @@ extension TargetTree {
 
     /// The serial number of a backstore's unit, by which a guest knows the disk.
     public func serial(of backstore: Backstore) throws(OperationError) -> String {
-        let file = FilePath(backstore.path).appending("wwn").appending("vpd_unit_serial")
         let prefix = "T10 VPD Unit Serial Number: "
-        guard let text = try attribute(file), text.hasPrefix(prefix) else { return "" }
+        let text = try open(backstore.path)?.attribute("wwn/vpd_unit_serial") ?? ""
+        guard text.hasPrefix(prefix) else { return "" }
         return String(text.dropFirst(prefix.count))
     }
 

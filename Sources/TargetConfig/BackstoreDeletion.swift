@@ -54,7 +54,7 @@ extension TargetTree {
 
     /// The backstore, and its HBA directory when nothing else is in it.
     func planRemoval(of backstore: Backstore, into plan: inout Plan) throws(OperationError) {
-        let hba = FilePath(backstore.path).removingLastComponent()
+        let hba = FilePath(backstore.hba)
         for step in try removal(of: backstore) { plan.append(step) }
         let others = try entries(hba).filter { $0.kind == .directory && $0.name != backstore.name }
         if others.isEmpty { plan.append(.removeDirectory(hba)) }

@@ -7,7 +7,7 @@ import LinuxSystem
 struct BackstoreInfo {
     private let bytes: [UInt8]
 
-    init(_ text: String) { bytes = Array(text.utf8) }
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// `PAGES/PAGE_SIZE: 16*4096` of a ramdisk, `Size: 1048576` of a file.
     var size: Int64? {

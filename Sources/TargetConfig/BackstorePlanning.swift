@@ -7,7 +7,7 @@ extension ConfigurationPlanner {
     mutating func plan(_ request: BackstoreRequest) throws(OperationError) {
         let old = present[request.name]
         guard let old, !released.contains(old.path) else { return try make(request, insteadOf: old) }
-        paths[request.name] = FilePath(old.path)
+        paths[request.name] = old.path
         let (unit, isLocked) = try changes(of: request, old)
         if isLocked { released.insert(old.path) }
         let details = unit.map { operation in
@@ -23,7 +23,7 @@ extension ConfigurationPlanner {
     private mutating func make(_ request: BackstoreRequest, insteadOf old: Backstore?) throws(OperationError)
     {
         var plan = Plan()
-        paths[request.name] = try tree.planBackstore(request, &placement, into: &plan)
+        paths[request.name] = try tree.planBackstore(request, &placement, into: &plan).string
         makings.append(plan.operations)
         let before = old.map { "\($0.spec.map(String.init(describing:)) ?? "not enabled") -> " } ?? ""
         report(old == nil ? .create : .replace, "backstore \(request.name)", [before + "\(request.spec)"])
@@ -34,6 +34,9 @@ extension ConfigurationPlanner {
         of request: BackstoreRequest,
         _ old: Backstore
     ) throws(OperationError) -> (Plan.Unit, isLocked: Bool) {
+        if request.serial == nil && request.attributes.isEmpty && request.aluaGroups.isEmpty {
+            return ([], false)
+        }
         var unit: Plan.Unit = []
         var isLocked = false
         let path = FilePath(old.path)
@@ -45,9 +48,10 @@ extension ConfigurationPlanner {
                 isLocked = true
             }
         }
+        let attributes = request.attributes.isEmpty ? nil : try tree.open(old.path + "/attrib")
         for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
             let file = path.appending("attrib").appending(name)
-            guard let before = try tree.attribute(file) else {
+            guard let before = try attributes?.attribute(name) else {
                 throw OperationError(
                     "set",
                     file.string,
@@ -85,24 +89,18 @@ extension ConfigurationPlanner {
     func removals() throws(OperationError) -> (early: [Plan.Unit], late: [Plan.Unit]) {
         var early: [Plan.Unit] = []
         var late: [Plan.Unit] = []
-        for (hba, leaving) in Dictionary(grouping: leaving, by: { FilePath($0.path).removingLastComponent() })
-            .sorted(by: { $0.key.string < $1.key.string })
-        {
+        let all = Dictionary(grouping: live.backstores, by: \.hba)
+        for (hba, leaving) in Dictionary(grouping: leaving, by: \.hba).sorted(by: { $0.key < $1.key }) {
             var lossless: Plan.Unit = []
             var lossy: Plan.Unit = []
             for backstore in leaving {
                 let steps = try tree.removal(of: backstore)
                 if steps.contains(where: \.isLossy) { lossy += steps } else { lossless += steps }
             }
-            let others =
-                live.backstores.count { FilePath($0.path).removingLastComponent() == hba } - leaving.count
             // The directory goes with the last that is in it.
-            if others == 0 {
-                if lossy.isEmpty {
-                    lossless.append(.removeDirectory(hba))
-                } else {
-                    lossy.append(.removeDirectory(hba))
-                }
+            if all[hba]?.count == leaving.count {
+                let removal = Operation.removeDirectory(FilePath(hba))
+                if lossy.isEmpty { lossless.append(removal) } else { lossy.append(removal) }
             }
             early.append(lossless)
             late.append(lossy)
@@ -144,12 +142,10 @@ extension TargetTree {
 
     /// The ALUA target port groups of a backstore beside the kernel's own.
     func aluaGroups(of backstore: Backstore) throws(OperationError) -> [String: UInt16] {
-        let directory = FilePath(backstore.path).appending("alua")
+        guard let directory = try open(backstore.path + "/alua") else { return [:] }
         var groups: [String: UInt16] = [:]
-        for entry in try entries(directory) where entry.kind == .directory && entry.name != "default_tg_pt_gp"
-        {
-            let number = try attribute(directory.appending(entry.name).appending("tg_pt_gp_id"))
-            groups[entry.name] = number.flatMap { UInt16($0) } ?? 0
+        for name in try directory.directories() where name != "default_tg_pt_gp" {
+            groups[name] = try directory.attribute(name + "/tg_pt_gp_id").flatMap { UInt16($0) } ?? 0
         }
         return groups
     }
@@ -157,10 +153,10 @@ extension TargetTree {
     /// The attributes of a backstore that can be set, with their values, in the order of their names.
     public func attributes(of backstore: Backstore) throws(OperationError) -> [(name: String, value: String)]
     {
-        let directory = FilePath(backstore.path).appending("attrib")
+        let directory = try open(backstore.path + "/attrib")
         var found: [(name: String, value: String)] = []
         for name in BackstoreAttribute.settable {
-            if let value = try attribute(directory.appending(name)) { found.append((name, value)) }
+            if let value = try directory?.attribute(name) { found.append((name, value)) }
         }
         return found
     }

@@ -13,8 +13,6 @@ public struct FileStatus: Equatable, Sendable {
     public var size: Int64
     /// True for a file that takes no block: nothing was ever written to it.
     public var isEmpty: Bool
-    /// How many directories are in a directory, where the file system counts them as links.
-    public var directoryCount: Int
     /// The same for every path that leads to the same file or device.
     public var identity: Identity
 
@@ -30,11 +28,9 @@ public struct FileStatus: Equatable, Sendable {
         kind: Kind,
         size: Int64 = 0,
         isEmpty: Bool = false,
-        directoryCount: Int = 0,
         identity: Identity
     ) {
-        (self.kind, self.size, self.identity) = (kind, size, identity)
-        (self.isEmpty, self.directoryCount) = (isEmpty, directoryCount)
+        (self.kind, self.size, self.isEmpty, self.identity) = (kind, size, isEmpty, identity)
     }
 }
 
@@ -56,8 +52,8 @@ public protocol ConfigFileSystem: Sendable {
     func readAttribute(_ path: FilePath) throws(Errno) -> String
     /// One `write(2)`: configfs takes an attribute's value in one piece.
     func write(_ value: String, to path: FilePath) throws(Errno)
-    /// The names in a directory with what each is, in the order of the names.
-    func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)]
+    /// `open(2)`.
+    func directory(_ path: FilePath) throws(Errno) -> any ConfigDirectory
     /// `stat(2)`.
     func status(_ path: FilePath) throws(Errno) -> FileStatus
     /// `readlink(2)`.
@@ -78,6 +74,11 @@ public protocol ConfigFileSystem: Sendable {
 }
 
 extension ConfigFileSystem {
+    /// The names in a directory with what each is, in the order of the names.
+    public func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
+        try directory(path).list()
+    }
+
     /// What is at `path`, or nil where nothing is.
     func statusIfPresent(_ path: FilePath) throws(Errno) -> FileStatus? {
         do throws(Errno) {

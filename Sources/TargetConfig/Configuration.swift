@@ -12,18 +12,24 @@ public struct Configuration: Equatable, Sendable {
     /// - Throws: an `OperationError` when a name, a tag or a LUN is there twice, or a LUN's backstore is named nowhere.
     public init(backstores: [BackstoreRequest] = [], groups: [GroupRequest] = []) throws(OperationError) {
         (self.backstores, self.groups) = (backstores, groups)
-        try Self.refuseTwice(backstores.map { ($0.name, "backstore \($0.name)", $0.line) })
-        try Self.refuseTwice(groups.map { ($0.path, $0.path, $0.line) })
+        try Self.refuseTwice(backstores.map(\.name)) { ("backstore \($0)", backstores[$1].line) }
+        try Self.refuseTwice(groups.map(\.path)) { ($0, groups[$1].line) }
         for group in groups {
-            try Self.refuseTwice(
-                group.luns.map { ("\($0.number)", "\(group.path)/\($0.number.directory)", $0.line) }
-            )
+            try Self.refuseTwice(group.luns.map(\.number)) {
+                ("\(group.path)/\($0.directory)", group.luns[$1].line)
+            }
         }
     }
 
-    private static func refuseTwice(_ names: [(String, String, Int)]) throws(OperationError) {
-        var seen: Set<String> = []
-        for (name, what, line) in names where !seen.insert(name).inserted {
+    /// - Parameter describe: what it is that is there twice, and the line of that with the index.
+    private static func refuseTwice<Name: Hashable>(
+        _ names: [Name],
+        _ describe: (Name, Int) -> (what: String, line: Int)
+    ) throws(OperationError) {
+        guard names.count > 1 else { return }
+        var seen = Set<Name>(minimumCapacity: names.count)
+        for (index, name) in names.enumerated() where !seen.insert(name).inserted {
+            let (what, line) = describe(name, index)
             throw OperationError("read", "line \(line)", cause: "\(what) is there twice")
         }
     }

@@ -28,10 +28,12 @@ extension TargetTree {
         pruning: Bool = false
     ) throws(OperationError) -> ConfigurationPlan {
         try requireTargets()
-        let first = try plan(applying: wanted, pruning: pruning)
-        if first.plan.isEmpty { return first }
+        if let denial {
+            let plan = try plan(applying: wanted, pruning: pruning)
+            guard plan.plan.isEmpty else { throw denial }
+            return plan
+        }
         return try changing { () throws(OperationError) in
-            // Somebody may have changed something before this was alone.
             let plan = try plan(applying: wanted, pruning: pruning)
             for group in plan.disturbed { try probeClaim(of: group) }
             try plan.plan.apply(in: self, explain: explain)
@@ -48,10 +50,11 @@ struct ConfigurationPlanner {
     let live: LiveState
     /// The running backstores by name.
     let present: [String: Backstore]
-    var placement: BackstorePlacement
+    /// Where backstores go that are made, once it is known which leave.
+    lazy var placement = BackstorePlacement(in: tree, with: live, leaving: Set(leaving.map(\.path)))
     var changes: [ObjectChange] = []
     /// Where each backstore is, or will be.
-    var paths: [String: FilePath] = [:]
+    var paths: [String: String] = [:]
     /// The backstores whose LUNs have to let go of them for a while or for ever, by path.
     var released: Set<String> = []
     /// The backstores that go.
@@ -67,12 +70,10 @@ struct ConfigurationPlanner {
         (self.tree, self.wanted, self.isPruning) = (tree, wanted, isPruning)
         live = try LiveState(of: tree)
         present = Dictionary(live.backstores.map { ($0.name, $0) }) { first, _ in first }
-        placement = BackstorePlacement(in: tree, with: live)
     }
 
     mutating func plan() throws(OperationError) -> ConfigurationPlan {
         try findLeaving()
-        placement = BackstorePlacement(in: tree, with: live, leaving: Set(leaving.map(\.path)))
         for request in wanted.backstores { try plan(request) }
         try planGroups()
         try reportPruned()

@@ -13,55 +13,78 @@ extension Document {
     ///
     /// - Throws: an `OperationError` with the line that is wrong.
     public init(parsing text: String) throws(OperationError) {
-        var events = try EventReader.events(of: Array(text.utf8))[...]
-        guard !events.isEmpty else {
+        var events = Events(try EventReader.events(of: Array(text.utf8)))
+        guard !events.isAtEnd else {
             self = .plain("null")
             return
         }
         self = try Self.next(&events, depth: 0)
     }
 
-    private static func next(_ events: inout ArraySlice<Event>, depth: Int) throws(OperationError) -> Document
-    {
-        let event = events.removeFirst()
-        let start = Document.plain("null").at(event.line)
-        guard depth <= deepest else { throw start.failure("is nested deeper than \(deepest)") }
+    private static func next(_ events: inout Events, depth: Int) throws(OperationError) -> Document {
+        let event = events.take()
+        guard depth <= deepest else {
+            throw nothing(at: event.line).failure("is nested deeper than \(deepest)")
+        }
         switch event.kind {
         case .scalar(let text, let isPlain):
             return Document(.scalar(text, isPlain: isPlain), line: event.line)
         case .listStart:
             var items: [Document] = []
-            while events.first?.kind != .end { items.append(try next(&events, depth: depth + 1)) }
-            events.removeFirst()
+            while !events.takeEnd() { items.append(try next(&events, depth: depth + 1)) }
             return Document(.list(items), line: event.line)
         case .mapStart: return try map(&events, event.line, depth)
-        case .end: throw start.failure("ends too early")
+        case .end: throw nothing(at: event.line).failure("ends too early")
         }
     }
 
     private static func map(
-        _ events: inout ArraySlice<Event>,
+        _ events: inout Events,
         _ line: Int,
         _ depth: Int
     ) throws(OperationError) -> Document {
         var pairs: [(key: String, value: Document)] = []
+        // A search is faster than a set while there are few.
         var seen: Set<String> = []
-        while events.first?.kind != .end {
+        while !events.takeEnd() {
             let key = try next(&events, depth: depth + 1)
             let name = try key.scalar("a key")
-            guard seen.insert(name).inserted else { throw key.failure("the key '\(name)' is there twice") }
+            if pairs.count == 8 { seen = Set(pairs.map(\.key)) }
+            let isNew = pairs.count < 8 ? !pairs.contains { $0.key == name } : seen.insert(name).inserted
+            guard isNew else { throw key.failure("the key '\(name)' is there twice") }
             pairs.append((name, try next(&events, depth: depth + 1)))
         }
-        events.removeFirst()
         return Document(.map(pairs), line: line)
     }
 
-    private func at(_ line: Int) -> Document { Document(value, line: line) }
+    private static func nothing(at line: Int) -> Document { Document(.scalar("", isPlain: true), line: line) }
+}
+
+/// The parser's events on their way into a document. libyaml sees to it that every start has its end.
+private struct Events {
+    private let events: [Event]
+    private var next = 0
+
+    init(_ events: [Event]) { self.events = events }
+
+    var isAtEnd: Bool { next == events.count }
+
+    mutating func take() -> Event {
+        next += 1
+        return events[next - 1]
+    }
+
+    /// Takes the next event where it is the end of a list or map.
+    mutating func takeEnd() -> Bool {
+        guard case .end = events[next].kind else { return false }
+        next += 1
+        return true
+    }
 }
 
 /// One event of the parser, copied out of its memory.
 private struct Event {
-    enum Kind: Equatable {
+    enum Kind {
         case scalar(String, isPlain: Bool)
         case listStart, mapStart, end
     }

@@ -41,9 +41,9 @@ public struct LUNNumber: Hashable, Comparable, Sendable, CustomStringConvertible
     /// It takes `0x` and a leading zero as C does: `lun_0x10` and `lun_020` are two more spellings of 16.
     init?(directory: String) {
         guard directory.hasPrefix("lun_") else { return nil }
-        let digits = directory.dropFirst(4).lowercased()
+        let digits = Substring(directory.utf8.dropFirst(4))
         let number =
-            digits.hasPrefix("0x")
+            digits.hasPrefix("0x") || digits.hasPrefix("0X")
             ? UInt16(digits.dropFirst(2), radix: 16)
             : UInt16(digits, radix: digits.hasPrefix("0") ? 8 : 10)
         guard let number, number <= Self.highest else { return nil }

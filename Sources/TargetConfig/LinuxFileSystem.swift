@@ -67,8 +67,8 @@ public struct LinuxFileSystem: ConfigFileSystem {
         try check(unsafe path.withPlatformString { unsafe faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) })
     }
 
-    public func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
-        try path.entries().map { ($0.name, Self.kind(ofEntryType: $0.type)) }
+    public func directory(_ path: FilePath) throws(Errno) -> any ConfigDirectory {
+        LinuxDirectory(opened: try OpenDirectory(path))
     }
 
     public func status(_ path: FilePath) throws(Errno) -> FileStatus {
@@ -87,7 +87,6 @@ public struct LinuxFileSystem: ConfigFileSystem {
             kind: kind,
             size: Int64(record.st_size),
             isEmpty: record.st_blocks == 0,
-            directoryCount: max(0, Int(record.st_nlink) - 2),
             identity: identity
         )
     }
@@ -109,14 +108,17 @@ public struct LinuxFileSystem: ConfigFileSystem {
             return try descriptor.closeAfter { try body(descriptor) }
         }
     }
+}
 
-    private static func kind(ofEntryType type: CInt) -> FileStatus.Kind {
-        switch type {
-        case CInt(DT_DIR): .directory
-        case CInt(DT_REG): .file
-        case CInt(DT_LNK): .link
-        case CInt(DT_BLK): .blockDevice
-        default: .other
+extension FileStatus.Kind {
+    /// - Parameter entryType: one of `DT_DIR`, `DT_REG` and so on.
+    init(entryType: CInt) {
+        switch entryType {
+        case CInt(DT_DIR): self = .directory
+        case CInt(DT_REG): self = .file
+        case CInt(DT_LNK): self = .link
+        case CInt(DT_BLK): self = .blockDevice
+        default: self = .other
         }
     }
 }

@@ -13,32 +13,48 @@ struct LiveState {
     var hbas: Set<String> = []
     /// The directory of the vhost fabric.
     let fabric: FilePath
+    /// For every exported backstore's path, the LUN directories of every fabric that link to it.
+    private(set) var exports: [String: [String]] = [:]
 
     /// - Throws: an `OperationError` when configfs is absent or cannot be read.
     init(of tree: TargetTree) throws(OperationError) {
         let names = try tree.requireTargets()
         fabric = TargetTree.fabric(among: names)
-        for fabric in names where fabric != "core" {
-            targets[fabric] = try tree.targets(in: FilePath(fabric))
+        for fabric in names.sorted() where fabric != "core" {
+            let targets = try tree.targets(in: FilePath(fabric))
+            for lun in targets.lazy.flatMap(\.groups).flatMap(\.luns) {
+                if let backstore = lun.backstore { exports[backstore, default: []].append(lun.path) }
+            }
+            self.targets[fabric] = targets
         }
-        let exports = exports
+        if let core = try tree.open("core") { try read(core, in: tree) }
+    }
+
+    private mutating func read(_ core: TreeDirectory, in tree: TargetTree) throws(OperationError) {
         // `core/rd_mcp_0/disk`
         let paths = exports.keys.map {
-            $0.utf8.split(separator: UInt8(ascii: "/")).map { "\(Substring($0))" }
+            $0.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         }
-        .filter { $0.count == 3 }
-        let inside = Dictionary(grouping: paths) { $0[1] }.mapValues { $0.map { $0[2] } }
-        for hba in try tree.entries("core") where hba.kind == .directory && hba.name != "alua" {
-            hbas.insert(hba.name)
-            let directory = FilePath("core").appending(hba.name)
-            let known = inside[hba.name] ?? []
-            for name in try tree.objects(in: directory, knowing: known) {
-                let path = directory.appending(name)
-                let users = exports[path.string] ?? []
-                backstores.append(try tree.backstore(path, plugin: hba.name, exportedBy: users))
+        let inside = Dictionary(grouping: paths.filter { $0.count == 3 }) { $0[1] }
+        for hba in try core.directories() where hba != "alua" {
+            hbas.insert(hba)
+            for object in try Self.objects(in: hba, of: core, knowing: inside[hba]?.map { $0[2] } ?? []) {
+                let users = exports["core/" + hba + "/" + object] ?? []
+                backstores.append(try tree.backstore(object, in: hba, of: core, exportedBy: users))
             }
         }
         backstores.sort { ($0.name, $0.path) < ($1.name, $1.path) }
+    }
+
+    /// The names of the backstores in an HBA directory. It is not listed where the link count tells that there are no
+    /// others than those that LUNs lead to.
+    private static func objects(
+        in hba: String,
+        of core: TreeDirectory,
+        knowing known: [String]
+    ) throws(OperationError) -> [String] {
+        if !known.isEmpty, try core.directoryCount(hba) == known.count { return known }
+        return try core.directory(hba)?.directories() ?? []
     }
 
     /// The targets of the vhost fabric.
@@ -46,29 +62,4 @@ struct LiveState {
 
     /// Whether the vhost fabric's directory is there.
     var hasFabric: Bool { targets[fabric.string] != nil }
-
-    /// For every exported backstore's path, the LUN directories of every fabric that link to it.
-    var exports: [String: [String]] {
-        var found: [String: [String]] = [:]
-        for (_, targets) in targets.sorted(by: { $0.key < $1.key }) {
-            for lun in targets.flatMap(\.groups).flatMap(\.luns) {
-                if let backstore = lun.backstore { found[backstore, default: []].append(lun.path) }
-            }
-        }
-        return found
-    }
-}
-
-extension TargetTree {
-    /// The names of the backstores in an HBA directory. It is not listed where the link count tells that there are no
-    /// others than those that LUNs lead to.
-    fileprivate func objects(in hba: FilePath, knowing known: [String]) throws(OperationError) -> [String] {
-        do throws(Errno) {
-            let count = known.isEmpty ? 0 : try fileSystem.status(base.pushing(hba)).directoryCount
-            if count > 0 && count == known.count { return known }
-        } catch {
-            throw OperationError("read", hba.string, errno: error)
-        }
-        return try entries(hba).filter { $0.kind == .directory }.map(\.name)
-    }
 }

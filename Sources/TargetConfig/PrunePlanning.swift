@@ -35,8 +35,10 @@ extension ConfigurationPlanner {
             loosenings[target, default: []].append(.unlink(FilePath(link), from: FilePath(backstore)))
             // One that is replaced or only changed comes back.
             let name = FilePath(backstore).lastComponent?.string ?? ""
-            let back = isReleased ? paths[name] : FilePath(backstore)
-            if !isPruning, let back { bindings[target, default: []].append(.link(FilePath(link), to: back)) }
+            let back = isReleased ? paths[name] : backstore
+            if !isPruning, let back {
+                bindings[target, default: []].append(.link(FilePath(link), to: FilePath(back)))
+            }
         }
         if isPruning {
             loosenings[target, default: []].append(.removeDirectory(FilePath(lun.path)))

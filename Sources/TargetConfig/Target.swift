@@ -41,10 +41,9 @@ extension TargetTree {
     /// - Throws: an `OperationError` when there is none; it names those that there are.
     public func target(named name: String) throws(OperationError) -> Target {
         let fabric = try fabric()
-        let names = try entries(fabric).filter { $0.kind == .directory && $0.name != "discovery_auth" }.map(
-            \.name
-        )
-        guard
+        let directory = try open(fabric.string)
+        let names = try directory?.directories().filter { $0 != "discovery_auth" } ?? []
+        guard let directory,
             let found = names.first(where: { $0 == name }) ?? names.first(where: { $0 == name.lowercased() })
         else {
             let known =
@@ -57,69 +56,67 @@ extension TargetTree {
                 hint: known
             )
         }
-        return try target(fabric.appending(found))
+        return try target(found, in: directory)
     }
 
     func targets(in fabric: FilePath) throws(OperationError) -> [Target] {
+        guard let directory = try open(fabric.string) else { return [] }
         var found: [Target] = []
-        for entry in try entries(fabric) where entry.kind == .directory && entry.name != "discovery_auth" {
-            found.append(try target(fabric.appending(entry.name)))
+        for name in try directory.directories() where name != "discovery_auth" {
+            found.append(try target(name, in: directory))
         }
         return found
     }
 
-    private func target(_ path: FilePath) throws(OperationError) -> Target {
-        var groups: [TargetPortalGroup] = []
-        for entry in try entries(path) where entry.kind == .directory && entry.name.hasPrefix("tpgt_") {
-            groups.append(try group(path.appending(entry.name)))
+    private func target(_ name: String, in fabric: TreeDirectory) throws(OperationError) -> Target {
+        var target = Target(wwpn: name, path: fabric.path + "/" + name, groups: [])
+        guard let directory = try fabric.directory(name) else { return target }
+        for name in try directory.directories() where name.hasPrefix("tpgt_") {
+            target.groups.append(try group(name, in: directory))
         }
-        let name = path.lastComponent?.string ?? ""
-        return Target(wwpn: name, path: path.string, groups: groups.sorted { ($0.tag ?? 0) < ($1.tag ?? 0) })
+        target.groups.sort { ($0.tag ?? 0) < ($1.tag ?? 0) }
+        return target
     }
 
-    private func group(_ path: FilePath) throws(OperationError) -> TargetPortalGroup {
+    private func group(_ name: String, in target: TreeDirectory) throws(OperationError) -> TargetPortalGroup {
         var luns: [LogicalUnit] = []
-        for entry in try entries(path.appending("lun")) where entry.kind == .directory {
-            luns.append(try unit(path.appending("lun").appending(entry.name)))
+        if let directory = try target.directory(name + "/lun") {
+            for name in try directory.directories() { luns.append(try unit(name, in: directory)) }
         }
         return TargetPortalGroup(
-            tag: path.lastComponent.flatMap { TPGTag(directory: $0.string) }?.rawValue,
-            path: path.string,
-            nexus: try attribute(path.appending("nexus")),
+            tag: TPGTag(directory: name)?.rawValue,
+            path: target.path + "/" + name,
+            nexus: try target.attribute(name + "/nexus"),
             luns: luns.sorted { ($0.number ?? .max) < ($1.number ?? .max) }
         )
     }
 
-    private func unit(_ path: FilePath) throws(OperationError) -> LogicalUnit {
-        let name = path.lastComponent?.string ?? ""
-        var unit = LogicalUnit(number: LUNNumber(directory: name)?.rawValue, path: path.string)
+    private func unit(_ name: String, in group: TreeDirectory) throws(OperationError) -> LogicalUnit {
+        var unit = LogicalUnit(
+            number: LUNNumber(directory: name)?.rawValue,
+            path: group.path + "/" + name
+        )
         // The name that this program gives the link is tried first: there is only one link, and looking for it costs more.
-        let own = path.appending("backstore")
-        let target: FilePath
-        if let first = try linkTarget(own) {
-            (unit.link, target) = (own.string, first)
-        } else {
-            guard let link = try entries(path).first(where: { $0.kind == .link }) else { return unit }
-            guard let other = try linkTarget(path.appending(link.name)) else { return unit }
-            (unit.link, target) = (path.appending(link.name).string, other)
+        var link = name + "/backstore"
+        var end = try group.linkTarget(link)
+        if end == nil, let other = try group.directory(name)?.entries().first(where: { $0.kind == .link }) {
+            link = name + "/" + other.name
+            end = try group.linkTarget(link)
         }
+        guard let end else { return unit }
+        unit.link = group.path + "/" + link
         // `../../../../../../target/core/rd_mcp_0/disk`: what follows `target` is the path that is meant.
-        unit.backstore = target.string.utf8.split(separator: UInt8(ascii: "/")).suffix(3).map {
-            "\(Substring($0))"
-        }
-        .joined(separator: "/")
+        unit.backstore = String(Self.lastComponents(3, of: end))
         return unit
     }
 
-    /// What a link in configfs leads to; nil where there is none.
-    private func linkTarget(_ path: FilePath) throws(OperationError) -> FilePath? {
-        do throws(Errno) {
-            return try fileSystem.linkTarget(base.pushing(path))
-        } catch .noSuchFileOrDirectory {
-            return nil
-        } catch {
-            throw OperationError("read", path.string, errno: error)
+    private static func lastComponents(_ count: Int, of path: String) -> Substring {
+        var left = count
+        for index in path.utf8.indices.reversed() where path.utf8[index] == UInt8(ascii: "/") {
+            left -= 1
+            if left == 0 { return path[path.utf8.index(after: index)...] }
         }
+        return path[...]
     }
 
     /// The directories of a group's access control lists, which a vhost fabric never consults.

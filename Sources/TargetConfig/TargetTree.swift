@@ -91,44 +91,24 @@ public struct TargetTree: Sendable {
     /// Runs `body` alone, after checking that this user may change the configuration.
     func alone<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
         try requireTargets()
+        if let denial { throw denial }
+        return try fileSystem.withLock(on: ["/run/targetcli.lock", base], body)
+    }
+
+    /// Why this user may not change the configuration; nil where that is allowed.
+    var denial: OperationError? {
         do throws(Errno) {
             try fileSystem.checkWritable(base)
+            return nil
         } catch {
             let needsRoot = error == .permissionDenied || error == .notPermitted
-            throw OperationError(
+            return OperationError(
                 "change",
                 base.string,
                 errno: error,
                 cause: needsRoot ? "only root may change targets" : nil,
                 hint: needsRoot ? "run it with sudo" : nil
             )
-        }
-        return try fileSystem.withLock(on: ["/run/targetcli.lock", base], body)
-    }
-
-    /// The entries of a directory below `target`; none where it is absent.
-    func entries(_ path: FilePath) throws(OperationError) -> [(name: String, kind: FileStatus.Kind)] {
-        do throws(Errno) {
-            return try fileSystem.list(base.pushing(path))
-        } catch .noSuchFileOrDirectory {
-            return []
-        } catch {
-            throw OperationError("read", path.string, errno: error)
-        }
-    }
-
-    /// An attribute's value without its line end; nil where it is absent or has none yet.
-    func attribute(_ path: FilePath) throws(OperationError) -> String? {
-        do throws(Errno) {
-            let text = try fileSystem.readAttribute(base.pushing(path))
-            let end = text.utf8.firstIndex { $0 == UInt8(ascii: "\n") || $0 == 0 } ?? text.utf8.endIndex
-            return String(text[..<end])
-        } catch {
-            // ENODEV: a nexus that is not set. EACCES: it can only be written, or only root may read it.
-            let isAbsent = [.noSuchFileOrDirectory, .operationNotSupportedByDevice, .permissionDenied]
-                .contains(error)
-            if isAbsent { return nil }
-            throw OperationError("read", path.string, errno: error)
         }
     }
 }

@@ -16,6 +16,14 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
     /// The transport protocol that the prefix stands for. A nexus must be of its target's kind.
     public enum Kind: String, Sendable, CaseIterable {
         case naa, fc, iqn
+
+        var prefix: String {
+            switch self {
+            case .naa: "naa."
+            case .fc: "fc."
+            case .iqn: "iqn."
+            }
+        }
     }
 
     /// The longest name in bytes: the ABI's field holds 224 with its terminator.
@@ -31,11 +39,12 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: an `OperationError` that says which rule `text` breaks.
     public init(_ text: String) throws(OperationError) {
-        let name = text.lowercased()
+        let isCanonical = text.utf8.allSatisfy { $0 < 0x80 && !(0x41...0x5a).contains($0) }
+        let name = isCanonical ? text : text.lowercased()
         func fail(_ cause: String, hint: String? = nil) -> OperationError {
             OperationError("parse", "WWPN '\(text)'", cause: cause, hint: hint)
         }
-        guard let kind = Kind.allCases.first(where: { name.hasPrefix("\($0).") }) else {
+        guard let kind = Kind.allCases.first(where: { name.hasPrefix($0.prefix) }) else {
             throw fail("begins with none of naa., fc. and iqn.", hint: "for example naa.5001405c0ffee001")
         }
         guard name.utf8.count <= Self.longest else {
@@ -73,10 +82,11 @@ public struct WWPN: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func digitFault(_ rest: Substring, lengths: [Int]) -> String? {
-        if let other = rest.first(where: { !isHexadecimal($0) }) {
+        let isHexadecimal = rest.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        if isHexadecimal && lengths.contains(rest.utf8.count) { return nil }
+        if let other = rest.first(where: { !Self.isHexadecimal($0) }) {
             return "'\(other)' is not a hexadecimal digit"
         }
-        guard !lengths.contains(rest.count) else { return nil }
         let allowed = lengths.map(String.init).joined(separator: " or ")
         return "has \(rest.count) digits after its prefix, not \(allowed)"
     }

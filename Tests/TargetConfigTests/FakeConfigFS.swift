@@ -135,13 +135,12 @@ final class FakeConfigFS: ConfigFileSystem {
     }
     func read(_ path: FilePath) throws(Errno) -> String { try look { s throws(Errno) in try s.read(path) } }
     func readAttribute(_ path: FilePath) throws(Errno) -> String { try read(path) }
-    func list(_ path: FilePath) throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
+    func directory(_ path: FilePath) throws(Errno) -> any ConfigDirectory {
         try look { s throws(Errno) in
             guard let node = s[path] else { throw .noSuchFileOrDirectory }
             guard node.kind == .directory else { throw .notDirectory }
-            return s.children(of: path).map { ($0.lastComponent?.string ?? "", s[$0]?.kind ?? .other) }
-                .sorted { $0.0 < $1.0 }
         }
+        return Directory(fake: self, path: path)
     }
     func status(_ path: FilePath) throws(Errno) -> FileStatus {
         try look { s throws(Errno) in
@@ -153,7 +152,6 @@ final class FakeConfigFS: ConfigFileSystem {
                 kind: node.kind,
                 size: node.size,
                 isEmpty: true,
-                directoryCount: s.children(of: end).count { s[$0]?.kind == .directory },
                 identity: .init(device: 1, inode: inode)
             )
         }
@@ -188,8 +186,34 @@ final class FakeConfigFS: ConfigFileSystem {
         }
     }
 
-    private func look<Result: Sendable>(_ body: (inout State) throws(Errno) -> Result) throws(Errno) -> Result
+    fileprivate func look<Result: Sendable>(_ body: (inout State) throws(Errno) -> Result) throws(Errno)
+        -> Result
     {
         try state.withLock { (state) throws(Errno) in try body(&state) }
+    }
+}
+
+/// A directory that is open. It is the path that stays, which nobody renames.
+private struct Directory: ConfigDirectory {
+    let fake: FakeConfigFS
+    let path: FilePath
+
+    func directory(_ path: String) throws(Errno) -> any ConfigDirectory {
+        try fake.directory(self.path.pushing(FilePath(path)))
+    }
+    func list() throws(Errno) -> [(name: String, kind: FileStatus.Kind)] {
+        try fake.look { [path] s throws(Errno) in
+            s.children(of: path).map { ($0.lastComponent?.string ?? "", s[$0]?.kind ?? .other) }
+                .sorted { $0.0 < $1.0 }
+        }
+    }
+    func readAttribute(_ path: String) throws(Errno) -> [UInt8] {
+        Array(try fake.readAttribute(self.path.pushing(FilePath(path))).utf8)
+    }
+    func linkTarget(_ path: String) throws(Errno) -> String {
+        try fake.linkTarget(self.path.pushing(FilePath(path))).string
+    }
+    func directoryCount(_ path: String) throws(Errno) -> Int {
+        try fake.directory(self.path.pushing(FilePath(path))).list().count { $0.kind == .directory }
     }
 }
