@@ -181,6 +181,18 @@ extension Machine {
                     return nil
                 }
             }
+            if !isEndedByBody {
+                // With panic=0 the machine would stay until the deadline.
+                group.addTask {
+                    do {
+                        try await guest.waitForPanic()
+                        return .failure(KernelPanicked())
+                    } catch {
+                        // Cancelled; or the console is gone with its directory.
+                        return nil
+                    }
+                }
+            }
             defer { group.cancelAll() }
             for await outcome in group { if let outcome { return outcome } }
             return .failure(CancellationError())

@@ -5,6 +5,9 @@ import SystemPackage
 /// The machine outlived its deadline.
 struct DeadlinePassed: Error { var deadline: Duration }
 
+/// The machine's kernel has said its last word.
+struct KernelPanicked: Error {}
+
 /// The machine stopped before its agent said hello.
 struct NotReady: Error {}
 

@@ -89,10 +89,14 @@ import Testing
         try expectKeptLogs(outcome)
     }
 
-    @Test func aKernelThatPanicsIsAnErrorWithItsLastWords() async throws {
+    /// Whether it starts over, which ends the emulator, or stays for somebody to look at.
+    @Test(arguments: ["panic=-1", "panic=0"])
+    func aKernelThatPanicsIsAnErrorWithItsLastWords(then: String) async throws {
         let outcome = try await Host.run(
             "vm",
             "run",
+            "--append",
+            then,
             "--",
             "sh",
             "-c",
