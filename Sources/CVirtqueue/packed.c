@@ -76,23 +76,12 @@ static noinline int packed_walk(struct vq_device *dev, __u32 at,
 	return error;
 }
 
-/* A chain that is not plain in the ring; most are one indirect table. */
-static noinline int packed_take_other(struct vq_device *dev, __u32 at,
-				      const struct vq_segment *end,
-				      struct vq_chain *chain)
+static noinline struct vq_segment *
+packed_take_table(const struct vq_memory *memory, __u64 addr, __u64 len,
+		  const struct vq_segment *end, struct vq_chain *chain)
 {
-	const struct vring_packed_desc *ring = dev->ring;
-	struct plain_cursor cursor = {.segment = chain->segments, .end = end};
-	struct chain_desc desc;
-
-	chain_desc_read(&ring[at], CHAIN_PACKED, &desc);
-	chain->head = packed_head(desc.next, 1);
-	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
-		    VRING_DESC_F_INDIRECT &&
-	    plain_walk_table(dev->memory, CHAIN_PACKED_TABLE, &desc, &cursor,
-			     chain))
-		return 0;
-	return packed_walk(dev, at, end, chain);
+	return plain_walk_table(memory, CHAIN_PACKED_TABLE, addr, len, end,
+				chain);
 }
 
 /* Takes the available chain at @at, of which @tail is the first tail. */
@@ -109,8 +98,16 @@ static __always_inline int packed_take(struct vq_device *dev,
 	};
 	__u32 count;
 
+	plain_load_buffer(ring, &cursor);
+	if (plain_is_table(CHAIN_PACKED, tail)) {
+		if (unlikely(!packed_take_table(dev->memory, cursor.addr,
+						cursor.len, end, chain)))
+			return packed_walk(dev, at, end, chain);
+		chain->head = packed_head(tail, 1);
+		return 0;
+	}
 	if (unlikely(!plain_walk(ring, &cursor, chain)))
-		return packed_take_other(dev, at, end, chain);
+		return packed_walk(dev, at, end, chain);
 	count = chain->readable + chain->writable;
 	/* Only what changes while it is walked can be longer than the ring. */
 	if (unlikely(count > ring->num))

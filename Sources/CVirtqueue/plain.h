@@ -162,9 +162,9 @@ plain_part(const struct plain_table *table, __u32 access,
 
 /*
  * Fills @chain, which has its segments and head, from the descriptor that
- * @cursor is at; the cursor ends behind the last segment. Storage for segments
- * ends at the cursor's end, which bounds the loops too: a chain that loops
- * has no end.
+ * @cursor is at and has loaded; the cursor ends behind the last segment.
+ * Storage for segments ends at the cursor's end, which bounds the loops too: a
+ * chain that loops has no end.
  */
 static __always_inline bool plain_walk(const struct plain_table *table,
 				       struct plain_cursor *cursor,
@@ -173,11 +173,6 @@ static __always_inline bool plain_walk(const struct plain_table *table,
 	struct vq_segment *first = cursor->segment, *middle;
 	enum plain_result result;
 
-	/* The tail of a packed chain's head is read already. */
-	if (table->kind == CHAIN_PACKED)
-		plain_load_buffer(table, cursor);
-	else if (!plain_load(table, cursor))
-		return false;
 	result = plain_part(table, VQ_ACCESS_READ, cursor);
 	middle = cursor->segment;
 	chain->readable_bytes = cursor->bytes;
@@ -192,34 +187,50 @@ static __always_inline bool plain_walk(const struct plain_table *table,
 	return true;
 }
 
-/* The same for a chain that is one indirect table, which @desc gives. */
-static __always_inline bool plain_walk_table(const struct vq_memory *memory,
-					     enum chain_kind kind,
-					     const struct chain_desc *desc,
-					     struct plain_cursor *cursor,
-					     struct vq_chain *chain)
+/* Whether the descriptor with @tail is a table, and all there is of a chain. */
+static __always_inline bool plain_is_table(enum chain_kind kind, __u32 tail)
+{
+	__u32 shift = chain_flags_shift(kind);
+	__u32 mask = VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT;
+
+	return (tail & mask << shift) == (__u32)VRING_DESC_F_INDIRECT << shift;
+}
+
+/*
+ * The same for a chain that is one indirect table of @len bytes at @addr. The
+ * table's descriptor is loaded already, and is not read again. Return: behind
+ * the last segment, or NULL.
+ */
+static __always_inline struct vq_segment *
+plain_walk_table(const struct vq_memory *memory, enum chain_kind kind,
+		 __u64 addr, __u64 len, const struct vq_segment *end,
+		 struct vq_chain *chain)
 {
 	struct plain_table table = {
-		.num = desc->len / sizeof(struct vring_desc),
+		.num = (__u32)len / sizeof(struct vring_desc),
 		.kind = kind,
 		.memory = memory,
 		.scale = memory->scale,
 	};
 	struct vq_segment all;
-	struct plain_cursor whole = {
+	struct plain_cursor cursor = {
 		.segment = &all,
 		.end = &all + 1,
-		.addr = desc->addr,
-		.len = desc->len,
+		.addr = addr,
+		.len = len,
 	};
 
-	if (desc->len % sizeof(struct vring_desc) ||
-	    table.num > CHAIN_INDIRECT_MAX ||
-	    !plain_segment(&table, &whole, VQ_ACCESS_READ))
-		return false;
+	if (unlikely(len % sizeof(struct vring_desc) ||
+		     len > CHAIN_INDIRECT_MAX * sizeof(struct vring_desc)) ||
+	    !plain_segment(&table, &cursor, VQ_ACCESS_READ))
+		return NULL;
 	table.desc = all.base;
-	cursor->at = 0;
-	return plain_walk(&table, cursor, chain);
+	cursor.segment = chain->segments;
+	cursor.end = end;
+	cursor.at = 0;
+	if (!plain_load(&table, &cursor) || !plain_walk(&table, &cursor, chain))
+		return NULL;
+	return cursor.segment;
 }
 
 #endif

@@ -127,7 +127,7 @@ static noinline int split_walk(struct vq_device *dev,
 	};
 	int error;
 
-	if (plain_walk(&ring, &cursor, chain))
+	if (plain_load(&ring, &cursor) && plain_walk(&ring, &cursor, chain))
 		return 0;
 	error = split_follow(dev, &walk, (__u16)chain->head);
 	dev->hint = walk.hint;
@@ -135,25 +135,12 @@ static noinline int split_walk(struct vq_device *dev,
 	return error;
 }
 
-/* A chain that is not plain in the ring; most are one indirect table. */
-static noinline int split_take_other(struct vq_device *dev,
-				     struct vq_segment *segments,
-				     const struct vq_segment *end,
-				     struct vq_chain *chain)
+static noinline struct vq_segment *
+split_take_table(const struct vq_memory *memory, __u64 addr, __u64 len,
+		 const struct vq_segment *end, struct vq_chain *chain)
 {
-	struct plain_cursor cursor = {.segment = segments, .end = end};
-	const struct vring_desc *table = dev->ring;
-	struct chain_desc desc;
-
-	if (unlikely(chain->head >= dev->num))
-		return -EINVAL;
-	chain_desc_read(&table[chain->head], CHAIN_SPLIT, &desc);
-	if ((desc.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) ==
-		    VRING_DESC_F_INDIRECT &&
-	    plain_walk_table(dev->memory, CHAIN_SPLIT_TABLE, &desc, &cursor,
-			     chain))
-		return 0;
-	return split_walk(dev, segments, end, chain);
+	return plain_walk_table(memory, CHAIN_SPLIT_TABLE, addr, len, end,
+				chain);
 }
 
 /* Storage that chains are taken into; it moves on with each. */
@@ -178,12 +165,24 @@ static __always_inline int split_take(struct vq_device *dev,
 
 	chain->segments = storage->segments;
 	chain->head = head;
-	if (likely(plain_walk(ring, &cursor, chain))) {
+	if (unlikely(!plain_load(ring, &cursor)))
+		return -EINVAL;
+	if (plain_is_table(CHAIN_SPLIT, cursor.tail)) {
+		struct vq_segment *behind =
+			split_take_table(dev->memory, cursor.addr, cursor.len,
+					 storage->end, chain);
+
+		if (likely(behind)) {
+			storage->segments = behind;
+			storage->chain = chain + 1;
+			return 0;
+		}
+	} else if (likely(plain_walk(ring, &cursor, chain))) {
 		storage->segments = cursor.segment;
 		storage->chain = chain + 1;
 		return 0;
 	}
-	error = split_take_other(dev, chain->segments, storage->end, chain);
+	error = split_walk(dev, chain->segments, storage->end, chain);
 	if (unlikely(error))
 		return error;
 	storage->segments += chain->readable + chain->writable;
@@ -280,6 +279,5 @@ int vq_device_take(struct vq_device *dev, __u16 head,
 		return -EOPNOTSUPP;
 	chain->segments = segments;
 	chain->head = head;
-	return split_take_other(dev, segments, plain_end(segments, capacity),
-				chain);
+	return split_walk(dev, segments, plain_end(segments, capacity), chain);
 }
