@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The kernel's vringh as a peer: its drivers/vhost/vringh.c, as it is, with
- * the headers of its tools/virtio. It has no access rights.
+ * The kernel's vringh as a peer: its drivers/vhost/vringh.c, as it is, compiled
+ * alone as the kernel does it, so that ranges are asked for by a call. It has
+ * no access rights.
  */
-#include <linux/kernel.h>
+#include "vringh_shim.h"
 
-/* Instead of the header's, which copy byte by byte: as fast as the kernel. */
-#define UACCESS_H
-#define get_user(x, ptr) ((x) = READ_ONCE(*(ptr)), 0)
-#define put_user(x, ptr)                                                       \
-	({                                                                     \
-		WRITE_ONCE(*(ptr), x);                                         \
-		0;                                                             \
-	})
-
-static inline int copy_from_user(void *to, const void *from, unsigned long n)
-{
-	memcpy(to, from, n);
-	barrier();
-	return 0;
-}
-
-static inline int copy_to_user(void *to, const void *from, unsigned long n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-
-#include "drivers/vhost/vringh.c"
+#include <linux/virtio_config.h>
+#include <linux/vringh.h>
 
 #include "peer.h"
 
