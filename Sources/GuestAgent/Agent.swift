@@ -50,7 +50,7 @@ struct Agent {
         }
     }
 
-    /// The boot's records come before the greeting, so that the host can tell them from later ones.
+    /// What the kernel has logged so far comes before the greeting, so that the host can tell them from later ones.
     private func greet() throws {
         kernelLog.forward(to: port)
         port.send(.hello(release: try kernelRelease()))
@@ -90,7 +90,6 @@ struct Agent {
             }
         case .wake(let wake):
             try wake.apply()
-            try kernelLog.startOver()
             try greet()
         case .powerOff:
             kernelLog.forward(to: port)

@@ -17,9 +17,6 @@ struct KernelLogReader {
         )
     }
 
-    /// Goes back to the first record.
-    func startOver() throws { try descriptor.seek(offset: 0, from: .start) }
-
     /// Sends every record that has not been sent yet.
     func forward(to port: Port) {
         var records: [String] = []

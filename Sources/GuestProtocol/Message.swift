@@ -36,7 +36,7 @@ public enum Message: Equatable, Sendable {
     case resize(session: UInt16, TerminalSize)
     /// Mount a directory of the host; answered by `exited` or `failed`.
     case mount(session: UInt16, GuestMount)
-    /// The machine goes on from a saved state; answered by the kernel's whole log and another `hello`.
+    /// The machine goes on from a saved state; answered by another `hello`.
     case wake(GuestWake)
     /// Write out dirty data and switch the machine off.
     case powerOff

@@ -70,6 +70,11 @@ extension FilePath {
     /// When its content last changed, in seconds since 1970; the corresponding C function is `stat`.
     public func modificationTime() throws(Errno) -> Int { try stat().rawValue.st_mtim.tv_sec }
 
+    /// Makes this moment the time of its last change; the corresponding C function is `utimes`.
+    public func touch() throws(Errno) {
+        if unsafe utimes(string, nil) != 0 { throw Errno(rawValue: Glibc.errno) }
+    }
+
     /// How much room its file system has for this user, in bytes; the corresponding C function is `statvfs`.
     public func freeBytes() throws(Errno) -> Int {
         var bytes: UInt = 0

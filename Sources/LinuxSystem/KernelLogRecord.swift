@@ -34,4 +34,7 @@ public struct KernelLogRecord: Equatable, Sendable {
         self.timestamp = timestamp
         text = String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
     }
+
+    /// The record as `/dev/kmsg` gives it, without its dictionary.
+    public var line: String { "\(facility << 3 | level),\(sequence),\(timestamp),-;\(text)" }
 }

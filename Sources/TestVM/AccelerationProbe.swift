@@ -28,17 +28,8 @@ public enum Acceleration: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// What this host offers, probed once for each boot of it.
-    ///
-    /// - Parameter cache: where the finding is kept, under the host's boot identifier.
-    static func probe(cache: Cache, bootIdentifier: FilePath = "/proc/sys/kernel/random/boot_id") async throws
-        -> Acceleration
-    {
-        guard bootIdentifier.exists else { return probe() }
-        let identifier = try bootIdentifier.readText().filter { $0.isHexDigit }
-        let (file, _) = try await cache.file("acceleration", digest: identifier) { path in
-            try path.write(probe().stored.utf8)
-        }
-        return Acceleration(stored: try file.readText()) ?? probe()
+    static func probe(cache: Cache) async throws -> Acceleration {
+        Acceleration(stored: try await cache.line("acceleration") { probe().stored }) ?? probe()
     }
 
     /// One line for the cache.

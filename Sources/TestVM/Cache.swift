@@ -27,10 +27,13 @@ public struct Cache: Sendable {
         make: (FilePath) async throws -> Void
     ) async throws -> (FilePath, isNew: Bool) {
         let path = directory.appending("\(kind)-\(digest.prefix(32))")
-        if path.exists { return (path, false) }
+        if path.exists {
+            keep(path)
+            return (path, false)
+        }
         do {
             try directory.makeDirectories()
-            try dropOldest(kind, limit: limit)
+            try makeRoom(for: kind, limit: limit)
         } catch {
             throw OperationError("keep", path.string, errno: error)
         }
@@ -46,14 +49,49 @@ public struct Cache: Sendable {
         return (path, true)
     }
 
-    /// Makes room for one more file of a kind: those that were made first go.
-    private func dropOldest(_ kind: String, limit: Int) throws(Errno) {
-        let files = try directory.entryNames().filter { $0.hasPrefix("\(kind)-") }.map {
-            directory.appending($0)
+    /// A line about this host that holds until it boots again, made by `make` when there is none yet.
+    func line(_ kind: String, make: () -> String) async throws -> String {
+        guard let boot = try Self.bootIdentifier else { return make() }
+        let (file, _) = try await file(kind, digest: boot) { try $0.write(make().utf8) }
+        return try file.readText()
+    }
+
+    /// Names this boot of the host; nil where the kernel does not tell.
+    static var bootIdentifier: String? {
+        get throws {
+            let file: FilePath = "/proc/sys/kernel/random/boot_id"
+            return file.exists ? try file.readText().filter { $0.isHexDigit } : nil
         }
+    }
+
+    /// Puts off a file's removal: what was not used for the longest time goes first.
+    func keep(_ file: FilePath) {
+        // In a cache that may only be read, nothing is removed either.
+        _ = Result { () throws(Errno) in try file.touch() }
+    }
+
+    /// Makes room for one more file of a kind, and removes what a process has begun to make that is not there any more.
+    private func makeRoom(for kind: String, limit: Int) throws(Errno) {
         var dated: [(FilePath, Int)] = []
-        for file in files { dated.append((file, try file.modificationTime())) }
-        for (file, _) in dated.sorted(by: { $0.1 > $1.1 }).dropFirst(limit - 1) { try file.removeTree() }
+        for name in try directory.entryNames() where name.hasPrefix("\(kind)-") {
+            let parts = name.split(separator: ".")
+            if parts.count == 1 {
+                try unlessGone { () throws(Errno) in
+                    let file = directory.appending(name)
+                    dated.append((file, try file.modificationTime()))
+                }
+            } else if !FilePath("/proc").appending(String(parts[1])).exists {
+                try unlessGone { () throws(Errno) in try directory.appending(name).removeTree() }
+            }
+        }
+        for (file, _) in dated.sorted(by: { $0.1 > $1.1 }).dropFirst(limit - 1) {
+            try unlessGone { () throws(Errno) in try file.removeTree() }
+        }
+    }
+
+    /// Another process may be removing the same files.
+    private func unlessGone(_ body: () throws(Errno) -> Void) throws(Errno) {
+        do throws(Errno) { try body() } catch .noSuchFileOrDirectory {}
     }
 
     /// The SHA-256 of each file, in hexadecimal.

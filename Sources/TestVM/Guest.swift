@@ -23,12 +23,14 @@ public final class Guest: Sendable {
         var greeting: CheckedContinuation<Void, Never>?
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let writer: StandardInputWriter
 
     private let console: FilePath
 
-    init(writer: StandardInputWriter, console: FilePath) {
+    /// - Parameter log: what its kernel had logged when it was saved.
+    init(writer: StandardInputWriter, console: FilePath, log: KernelLog) {
+        state = Mutex(State(log: log))
         self.writer = writer
         self.console = console
     }
@@ -144,10 +146,7 @@ public final class Guest: Sendable {
     }
 
     /// Tells a guest that was saved that it runs again.
-    func wake() async throws {
-        let seed = (0..<32).map { _ in UInt8.random(in: 0...255) }
-        try await send(.wake(GuestWake(time: try SystemCalls.clock(), seed: seed)))
-    }
+    func wake() async throws { try await send(.wake(GuestWake.now())) }
 
     private func open(command: [String]) throws -> (UInt16, AsyncStream<Message>) {
         let (messages, continuation) = AsyncStream.makeStream(of: Message.self)
@@ -242,4 +241,11 @@ public final class Guest: Sendable {
 /// Why a directory of the host is not to be had in a guest.
 func mountFailure(_ mount: GuestMount, _ errno: Errno) -> OperationError {
     OperationError("mount", "\(mount.target) in the VM", errno: errno)
+}
+
+extension GuestWake {
+    /// The time, and random numbers of this host.
+    static func now() throws -> GuestWake {
+        GuestWake(time: try SystemCalls.clock(), seed: (0..<32).map { _ in UInt8.random(in: 0...255) })
+    }
 }

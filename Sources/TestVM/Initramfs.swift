@@ -51,6 +51,9 @@ struct Initramfs {
         var guestPath: String?
     }
 
+    /// The host's files that are in it.
+    var sources: [FilePath] { Array(files.values) }
+
     /// The archive, from the cache where one with this content is there.
     func archive(cache: Cache) async throws -> (FilePath, isNew: Bool) {
         let names = files.keys.sorted()

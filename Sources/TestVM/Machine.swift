@@ -59,9 +59,9 @@ public struct Machine: Sendable {
     public internal(set) var mounts: [GuestMount]
     let memory: Int
     let memoryFile: FilePath?
-    let startsWarm: Bool
-    /// It goes on from a saved state.
-    var isResumed = false
+    var startsWarm: Bool
+    /// What it goes on from.
+    var saved: SavedState?
     let cache: Cache
     /// The emulator's further arguments in this run.
     var extraArguments: [String] = []
@@ -88,6 +88,26 @@ public struct Machine: Sendable {
         startsWarm = options.startsWarm
         self.cache = cache
         mounts = options.mounts
+        let preparation = try Preparation(options, kernel: kernel, cache: cache)
+        let files: Preparation.Files
+        if let remembered = preparation.remembered() {
+            (files, packed) = (remembered, [])
+        } else {
+            (files, packed) = try await Self.make(options, kernel, preparation, cache)
+        }
+        let counter = try await TimeStampCounter.kilohertz(cache: cache)
+        commandLine =
+            try [emulator.string] + Self.arguments(options, acceleration, files, counter: counter)
+            + options.deviceArguments
+    }
+
+    /// Packs and unpacks what the cache does not hold.
+    private static func make(
+        _ options: MachineOptions,
+        _ kernel: KernelImage,
+        _ preparation: Preparation,
+        _ cache: Cache
+    ) async throws -> (Preparation.Files, packed: [String]) {
         let programs =
             options.programs.map { Initramfs.Program(path: $0) }
             + options.renamedPrograms.map {
@@ -104,10 +124,9 @@ public struct Machine: Sendable {
         let (image, isNewImage) =
             try kernel.hasPVHEntry
             ? await KernelPayload.uncompressed(kernel, cache: cache) : (kernel.image, false)
-        packed = (isNewArchive ? ["initramfs"] : []) + (isNewImage ? ["vmlinux"] : [])
-        commandLine =
-            try [emulator.string] + Self.arguments(options, acceleration, image: image, initramfs: archive)
-            + options.deviceArguments
+        let files = Preparation.Files(image: image, initramfs: archive)
+        try await preparation.remember(files, madeFrom: initramfs.sources + Preparation.indexes(of: kernel))
+        return (files, (isNewArchive ? ["initramfs"] : []) + (isNewImage ? ["vmlinux"] : []))
     }
 
     /// Memory that is a file, or starts as one and leaves it as it is.
@@ -122,8 +141,8 @@ public struct Machine: Sendable {
     private static func arguments(
         _ options: MachineOptions,
         _ acceleration: Acceleration,
-        image: FilePath,
-        initramfs: FilePath
+        _ files: Preparation.Files,
+        counter: UInt64
     ) -> [String] {
         var words =
             ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off"]
@@ -135,14 +154,15 @@ public struct Machine: Sendable {
             accelerator = ["-accel", "tcg,thread=multi", "-cpu", "max"]
             // The guest reads the host's counter, so it has nothing to calibrate or to check it against; without a
             // trusted counter it would fall back to the tick, with clocks and wake-ups of 4 ms.
-            words += ["no_timer_check", "tsc=reliable", "tsc_early_khz=\(TimeStampCounter.kilohertz)"]
+            // At other addresses each time, a program's code would be translated anew each time.
+            words += ["no_timer_check", "tsc=reliable", "tsc_early_khz=\(counter)", "norandmaps"]
         }
         let backend = options.memoryFile.map { Self.memory(options.memory, in: $0, isShared: true) } ?? []
         let extras = backend + (options.monitor.map(Monitor.arguments) ?? []) + options.profile.devices
         return accelerator + ["-M", options.profile.board] + options.profile.firmware + extras + [
             "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
             "-m", "\(options.memory)M", "-smp", "\(options.processors),sockets=1,cores=\(options.processors)",
-            "-kernel", image.string, "-initrd", initramfs.string,
+            "-kernel", files.image.string, "-initrd", files.initramfs.string,
             "-append", (words + options.append).joined(separator: " "),
             "-serial", "chardev:console",
             "-chardev", "stdio,id=agent,signal=off",

@@ -36,26 +36,20 @@ extension Machine {
         isEndedByBody: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
-        guard startsWarm else {
-            return try await runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
-        }
-        let state = try await SavedState.find(for: self, cache: cache)
+        let machine = try await warmed()
         do {
-            return try await runOnce(
-                from: state,
+            return try await machine.runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
+        } catch let error as OperationError where machine.saved != nil && error.operation == "boot" {
+            // Nothing was run yet.
+            return try await machine.cooled().runOnce(
                 deadline: deadline,
                 isEndedByBody: isEndedByBody,
                 body: body
             )
-        } catch let error as OperationError where error.operation == "boot" {
-            // Nothing was run yet. What cannot be resumed is of no use to anybody.
-            try state.directory.removeTree()
-            return try await runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
         }
     }
 
     func runOnce<Value: Sendable>(
-        from state: SavedState? = nil,
         deadline: Duration,
         isEndedByBody: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
@@ -71,9 +65,8 @@ extension Machine {
         defer { sweeper.dismiss() }
         let outcome: Outcome<Value>
         do {
-            let pipes = directory.appending("monitor")
-            let (machine, monitor) = try state?.resumed(self, monitor: pipes) ?? (self, nil)
-            outcome = try await machine.emulate(logs: directory, deadline: deadline, isEndedByBody, body)
+            let monitor = try saved?.monitor(at: SavedState.pipes(in: directory))
+            outcome = try await emulate(logs: directory, deadline: deadline, isEndedByBody, body)
             // The emulator ends where its monitor's pipes do.
             withExtendedLifetime(monitor) {}
         } catch {
@@ -126,9 +119,11 @@ extension Machine {
         // QEMU dies with the thread that starts it, which lives as long as this process.
         let arguments =
             ["--pdeathsig", "KILL", "--"] + commandLine + extraArguments
+            + (saved?.arguments(memory: memory, monitor: SavedState.pipes(in: logs)) ?? [])
             + ["-chardev", "file,id=console,path=\(console)"]
         var emulator = PlatformOptions()
         emulator.createSession = true
+        let log = try saved?.kernelLog ?? KernelLog()
         let outcome = try await Subprocess.run(
             .path(try HostTool(name: "setpriv", package: "util-linux").locate()),
             arguments: Arguments(arguments),
@@ -137,7 +132,7 @@ extension Machine {
             output: .sequence,
             error: .string(limit: 1 << 20)
         ) { execution in
-            let guest = Guest(writer: execution.standardInputWriter, console: console)
+            let guest = Guest(writer: execution.standardInputWriter, console: console, log: log)
             let result = await supervise(
                 guest,
                 execution.standardOutput,
@@ -208,7 +203,7 @@ extension Machine {
         let clock = ContinuousClock()
         let start = clock.now
         async let channel: Void = guest.receive(stream)
-        if isResumed { try await guest.wake() }
+        if saved != nil { try await guest.wake() }
         try await waitUntilReady(guest)
         guard guest.release != nil else {
             // A channel that failed says more than that there was no greeting.
@@ -226,7 +221,7 @@ extension Machine {
             kernelLog: guest.kernelLog,
             kernelLogSinceBoot: guest.kernelLogSinceBoot,
             taint: guest.taint,
-            wasWarm: isResumed,
+            wasWarm: saved != nil,
             bootTime: start.duration(to: ready),
             powerOffTime: end.duration(to: clock.now)
         )

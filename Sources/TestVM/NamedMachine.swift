@@ -69,6 +69,8 @@ public struct NamedMachine: Sendable {
     var command: FilePath { directory.appending("command") }
     var reason: FilePath { directory.appending("stopped") }
     var facts: FilePath { directory.appending("facts") }
+    /// Names the state that it goes on from, where it does.
+    var origin: FilePath { directory.appending("origin") }
     var console: FilePath { directory.appending("console.log") }
     var kernelLog: FilePath { directory.appending("kernel.log") }
     private var lock: FilePath { directory.appending("lock") }
@@ -106,9 +108,12 @@ public struct NamedMachine: Sendable {
         do {
             try directory.removingLastComponent().makeDirectories()
             try directory.makeDirectory(mode: 0o700)
-            let words =
-                ["setpriv", "--pdeathsig", "KILL", "--"] + machine.commandLine
-                + ["-chardev", "file,id=console,path=\(console)"]
+            var words = ["setpriv", "--pdeathsig", "KILL", "--"] + machine.commandLine
+            if let saved = machine.saved {
+                words += saved.arguments(memory: machine.memory, monitor: SavedState.pipes(in: directory))
+                try origin.write(saved.directory.string.utf8)
+            }
+            words += ["-chardev", "file,id=console,path=\(console)"]
             try command.write(words.joined(separator: "\0").utf8)
         } catch let error as Errno {
             throw OperationError("make", directory.string, errno: error)

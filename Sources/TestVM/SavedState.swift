@@ -11,14 +11,15 @@ struct SavedState {
 
     private var memory: FilePath { directory.appending("memory") }
     private var devices: FilePath { directory.appending("devices") }
+    private var log: FilePath { directory.appending("log") }
 
     /// How many are kept; each takes what its guest has touched, about 170 MB.
     private static let limit = 4
 
     /// The state of a machine like this one, made by booting it where there is none yet.
-    static func find(for machine: Machine, cache: Cache) async throws -> SavedState {
-        let digest = try await Cache.digest(of: identity(of: machine))
-        let (directory, _) = try await cache.file("state", digest: digest, limit: limit) { path in
+    static func find(for machine: Machine) async throws -> SavedState {
+        let digest = StableHash.hexadecimal(try identity(of: machine))
+        let (directory, _) = try await machine.cache.file("state", digest: digest, limit: limit) { path in
             try path.makeDirectory(mode: 0o700)
             try await SavedState(directory: path).fill(from: machine)
         }
@@ -27,13 +28,11 @@ struct SavedState {
 
     /// All that a saved machine and one that starts from it must have in common.
     private static func identity(of machine: Machine) throws -> String {
-        // The time stamp counter's rate is measured anew each time; it is the host's until that boots again.
-        let words = machine.commandLine.map { word in
-            word.split(separator: " ").filter { !$0.hasPrefix("tsc_early_khz=") }.joined(separator: " ")
-        }
-        let emulator = try FilePath(words[0]).resolved()
-        let boot = try FilePath("/proc/sys/kernel/random/boot_id").readText()
-        return (words + ["\(emulator) \(try emulator.modificationTime())", boot]).joined(separator: "\n")
+        let emulator = try FilePath(machine.commandLine[0]).resolved()
+        let boot = try Cache.bootIdentifier ?? ""
+        return (machine.commandLine + ["\(emulator) \(try emulator.modificationTime())", boot]).joined(
+            separator: "\n"
+        )
     }
 
     private func fill(from machine: Machine) async throws {
@@ -46,27 +45,61 @@ struct SavedState {
         machine.extraArguments =
             Machine.memory(machine.memory, in: memory, isShared: true) + Monitor.channel(at: pipes)
         let devices = devices
-        _ = try await machine.runOnce(deadline: .seconds(120), isEndedByBody: true) { _ in
+        let report = try await machine.runOnce(deadline: .seconds(120), isEndedByBody: true) { _ in
             try await monitor.saveDevices(to: devices)
             try await monitor.quit()
         }
         for pipe in [FilePath("\(pipes).in"), FilePath("\(pipes).out")] { try pipe.removeTree() }
+        try log.write(report.kernelLog.records.map { $0.line + "\n" }.joined().utf8)
     }
 
-    /// The machine that goes on from here, and the monitor that has been told so.
-    func resumed(_ machine: Machine, monitor pipes: FilePath) throws -> (Machine, Monitor) {
+    /// What the kernel had logged by then; its agent goes on behind that.
+    var kernelLog: KernelLog {
+        get throws {
+            KernelLog(
+                try log.readText().split(separator: "\n").map(String.init).compactMap(KernelLogRecord.init)
+            )
+        }
+    }
+
+    /// The emulator's further arguments for a machine that goes on from here, with a monitor of ``monitor(at:)``.
+    func arguments(memory size: Int, monitor pipes: FilePath) -> [String] {
+        Machine.memory(size, in: memory, isShared: false) + Monitor.channel(at: pipes) + [
+            "-incoming", "defer",
+        ]
+    }
+
+    /// Where the pipes of its monitor are in a machine's directory.
+    static func pipes(in directory: FilePath) -> FilePath { directory.appending("monitor") }
+
+    /// A monitor that has the machine go on once the emulator is there; it is to be kept for as long as that runs.
+    func monitor(at pipes: FilePath) throws -> Monitor {
         let monitor = try Monitor(at: pipes)
         try monitor.restoreDevices(from: devices)
-        var machine = machine
-        machine.isResumed = true
-        machine.extraArguments =
-            Machine.memory(machine.memory, in: memory, isShared: false) + Monitor.channel(at: pipes)
-            + ["-incoming", "defer"]
-        return (machine, monitor)
+        return monitor
     }
 }
 
 extension Machine {
+    /// The machine that goes on from a saved state, where that was asked for; makes the state where there is none yet.
+    public func warmed() async throws -> Machine {
+        guard startsWarm else { return self }
+        var machine = self
+        machine.saved = try await SavedState.find(for: self)
+        return machine
+    }
+
+    /// The machine that boots, after its saved state turned out to be of no use; removes that.
+    public func cooled() throws -> Machine {
+        try saved?.directory.removeTree()
+        var machine = self
+        (machine.saved, machine.startsWarm) = (nil, false)
+        return machine
+    }
+
+    /// Whether it goes on from a saved state.
+    public var isWarm: Bool { saved != nil }
+
     /// Refuses where the guest's memory has no room in the file system that is to hold it.
     func requireSpace(for file: FilePath) throws(OperationError) {
         let free: Int

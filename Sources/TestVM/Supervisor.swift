@@ -19,8 +19,14 @@ public final class Supervisor {
     private var nextSession: UInt16 = 0
     private var emulatorWords: [UInt8] = []
     private var release: String?
-    private var isStopping = false
+    /// Set once it is to stop: until when the guest may take for it.
+    private var stopDeadline: UInt64?
     private var isGone = false
+    /// A machine that goes on from a saved state has one.
+    private let monitor: Monitor?
+
+    /// How long a guest may take to switch itself off, in nanoseconds.
+    private static let stopPatience: UInt64 = 10_000_000_000
 
     /// Starts the emulator with the command line that ``Machine/prepare(_:)`` left.
     public init(_ machine: NamedMachine) throws {
@@ -39,6 +45,13 @@ public final class Supervisor {
             permissions: [.ownerReadWrite, .groupRead, .otherRead]
         )
         sweeper = try Sweeper(machine.directory)
+        let saved =
+            machine.origin.exists ? SavedState(directory: FilePath(try machine.origin.readText())) : nil
+        monitor = try saved?.monitor(at: SavedState.pipes(in: machine.directory))
+        if let saved {
+            try log.writeAll(saved.kernelLog.text.utf8)
+            outgoing = Message.wake(try GuestWake.now()).encoded()
+        }
         let words = try machine.command.readText().split(separator: "\0").map(String.init)
         emulator = try ChildProcess.spawn(
             arguments: words,
@@ -60,7 +73,7 @@ public final class Supervisor {
         let deadline = MonotonicClock.nanoseconds + UInt64(bootSeconds) * 1_000_000_000
         while !isGone {
             let wasReady = release != nil
-            try waitForEvents(milliseconds: wasReady ? -1 : 200)
+            try waitForEvents(milliseconds: wasReady && stopDeadline == nil ? -1 : 200)
             try receiveFromAgent()
             readEmulatorWords()
             try handleSignals()
@@ -76,9 +89,10 @@ public final class Supervisor {
                 try finish("it did not boot within \(bootSeconds) s")
             }
             if release == nil, try !isAwaited(starter) {
-                isStopping = true
+                stopDeadline = 0
                 try finish(nil)
             }
+            if let stopDeadline, !isGone, MonotonicClock.nanoseconds > stopDeadline { try finish(nil) }
         }
     }
 
@@ -146,7 +160,7 @@ public final class Supervisor {
     }
 
     private func stop() {
-        isStopping = true
+        if stopDeadline == nil { stopDeadline = MonotonicClock.nanoseconds + Self.stopPatience }
         outgoing += Message.powerOff.encoded()
     }
 
@@ -209,7 +223,7 @@ public final class Supervisor {
         _ = Result { () throws(Errno) in try SystemCalls.send(SIGKILL, to: emulator.processID) }
         readEmulatorWords()
         sweeper.dismiss()
-        if isStopping {
+        if stopDeadline != nil {
             try machine.directory.removeTree()
             return
         }

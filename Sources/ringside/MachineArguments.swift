@@ -50,6 +50,12 @@ struct MachineArguments: ParsableArguments {
         }
     }
 
+    /// Refuses `--memory-file` beside `--warm`.
+    func requireNoMemoryFile() throws {
+        if memoryFile == nil { return }
+        throw ValidationError("--warm and --memory-file: a saved machine has its memory elsewhere")
+    }
+
     /// The machine's options with this program as `/usr/bin/ringside` and its agent.
     func options(modules: [String] = []) throws -> MachineOptions {
         let program = try ownExecutable()

@@ -61,9 +61,7 @@ struct VMRunCommand: AsyncParsableCommand {
         if tty && !FileDescriptor.standardInput.isTerminal {
             throw ValidationError("--tty: standard input is no terminal")
         }
-        if warm && machine.memoryFile != nil {
-            throw ValidationError("--warm and --memory-file: a saved machine has its memory elsewhere")
-        }
+        if warm { try machine.requireNoMemoryFile() }
     }
 
     mutating func run() async throws {

@@ -17,6 +17,7 @@ struct VMStartCommand: AsyncParsableCommand {
 
             EXAMPLES
               ringside vm start lab --module vhost_scsi
+              ringside vm start lab --warm
               ringside vm exec lab -- ringside module load vhost_scsi
               ringside vm shell lab
               ringside vm stop lab
@@ -29,31 +30,39 @@ struct VMStartCommand: AsyncParsableCommand {
     @OptionGroup var contents: MachineContents
     @OptionGroup var machine: MachineArguments
 
+    @Flag(help: "Go on from the saved state of such a machine; the first time, boot one and save it.")
+    var warm = false
+
     @Flag(help: "Print the emulator's command line and boot nothing.")
     var dryRun = false
 
     @OptionGroup var output: OutputOptions
 
-    func validate() throws { _ = try NamedMachine(argument: name) }
+    func validate() throws {
+        _ = try NamedMachine(argument: name)
+        if warm { try machine.requireNoMemoryFile() }
+    }
 
     mutating func run() async throws {
         let named = try NamedMachine(argument: name)
-        let options = try contents.add(to: self.machine.options(modules: contents.module))
+        var prepared = try contents.add(to: self.machine.options(modules: contents.module))
+        prepared.startsWarm = warm
+        let options = prepared
         let machine = try await untilInterrupted { try await Machine(options) }
         if dryRun {
             return try output.print(machine.commandLine) { $0.map(shellQuoted).joined(separator: " ") }
         }
         let begin = ContinuousClock.now
         do {
-            try start(named, machine)
+            try await start(named, machine)
         } catch let error as OperationError where machine.mayFallBack(from: error, options) {
             let machine = try await Machine(options.fallenBack(from: error))
-            try start(named, machine)
+            try await start(named, machine)
         }
         if !machine.mounts.isEmpty { try mount(machine.mounts, in: named) }
         let seconds = begin.duration(to: .now).milliseconds
         try output.print(MachineSummary(named)) {
-            "\($0.name) is running: kernel \($0.kernel ?? ""), booted in \(seconds) ms"
+            "\($0.name) is running: kernel \($0.kernel ?? ""), \(warm ? "up" : "booted") in \(seconds) ms"
         }
     }
 
@@ -67,7 +76,16 @@ struct VMStartCommand: AsyncParsableCommand {
         }
     }
 
-    private func start(_ named: NamedMachine, _ machine: Machine) throws {
+    private func start(_ named: NamedMachine, _ machine: Machine) async throws {
+        let machine = try await untilInterrupted { try await machine.warmed() }
+        do {
+            try startOnce(named, machine)
+        } catch let error as OperationError where machine.isWarm && error.operation == "boot" {
+            try startOnce(named, machine.cooled())
+        }
+    }
+
+    private func startOnce(_ named: NamedMachine, _ machine: Machine) throws {
         try named.prepare(machine)
         do {
             try boot(named, machine)

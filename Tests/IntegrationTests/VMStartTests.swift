@@ -113,6 +113,40 @@ import Testing
         }
     }
 
+    @Test func aWarmStartIsAsNewAndRemembersTheBootsLog() async throws {
+        try await withState { state in
+            for _ in 1...2 {
+                let start = try await state.shell("XDG_CACHE_HOME=$D $R vm start --warm lab")
+                #expect(start.status == 0, "\(start.error)")
+                let exec = try await state.vm(
+                    "exec",
+                    "lab",
+                    "--",
+                    "sh",
+                    "-c",
+                    "cat /tmp/mark; echo a >/tmp/mark"
+                )
+                #expect(exec.error.contains("can't open '/tmp/mark'"), "\(exec.error)")
+                let log = try state.machines.appending("lab/kernel.log").readText()
+                #expect(log.contains("Linux version"))
+                #expect(try await state.vm("stop", "lab").status == 0)
+            }
+            let damaged = try await state.shell(
+                ": >$(echo $D/ringside/state-*/devices); XDG_CACHE_HOME=$D $R vm start --warm lab; ls $D/ringside"
+            )
+            #expect(damaged.output.contains("lab is running"), "\(damaged.error)")
+            #expect(!damaged.output.contains("state-"), "\(damaged.output)")
+        }
+    }
+
+    @Test func aGuestThatDoesNotAnswerIsStoppedAllTheSame() async throws {
+        try await withState { state in
+            #expect(try await state.vm("start", "lab").status == 0)
+            _ = try await state.shell("pkill -STOP -f '[p]ath=\(state.machines)/lab/console.log'")
+            #expect(try await state.vm("stop", "lab").status == 0)
+        }
+    }
+
     @Test func whoIsKilledDuringTheBootLeavesNothing() async throws {
         try await withState { state in
             _ = try await state.shell("timeout -s KILL 1 $R vm start lab; sleep 1")
