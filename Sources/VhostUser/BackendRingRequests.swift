@@ -19,20 +19,35 @@ extension BackendSession {
             rings[index].isEnabled = value != 0
             return try update(index)
         }
-        // Whatever changes a ring that runs, it runs on with it.
-        stop(index)
+        var changed = rings[index]
         switch request {
-        case .setRingSize:
-            guard let size = UInt16(exactly: value), size > 0, size <= 32768, size & (size - 1) == 0 else {
-                throw VhostUserRefusal(request.name, "\(value) is no size of a ring")
-            }
-            rings[index].size = size
-        case .setRingBase: rings[index].base = UInt16(truncatingIfNeeded: value)
+        case .setRingSize: changed.size = try ringSize(value)
+        case .setRingBase: changed.base = try ringBase(value)
         default:
             let (descriptors, used): (UInt64, UInt64) = (fields.next(), fields.next())
-            rings[index].areas = .init(descriptors: descriptors, used: used, available: fields.next())
+            changed.areas = .init(descriptors: descriptors, used: used, available: fields.next())
         }
+        // Whatever changes a ring that runs, it runs on with it, where it has come to.
+        let wasRunning = rings[index].isRunning
+        stop(index)
+        if wasRunning, request != .setRingBase { changed.base = rings[index].base }
+        changed.isRunning = false
+        rings[index] = changed
         try update(index)
+    }
+
+    private func ringSize(_ value: UInt32) throws(VhostUserRefusal) -> UInt16 {
+        guard let size = UInt16(exactly: value), size > 0, size <= 32768, size & (size - 1) == 0 else {
+            throw VhostUserRefusal(VhostUserRequest.setRingSize.name, "\(value) is no size of a ring")
+        }
+        return size
+    }
+
+    private func ringBase(_ value: UInt32) throws(VhostUserRefusal) -> UInt16 {
+        guard let base = UInt16(exactly: value) else {
+            throw VhostUserRefusal(VhostUserRequest.setRingBase.name, "\(value) is no index of a split ring")
+        }
+        return base
     }
 
     func setEvent(_ request: VhostUserRequest, _ message: VhostUserMessage) throws(VhostUserRefusal) {
