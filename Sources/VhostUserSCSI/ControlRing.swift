@@ -12,6 +12,8 @@ import Virtqueue
 struct ControlRing: ~Copyable {
     private var queue: DeviceQueue
     private let setup: RingSetup
+    /// Whether the driver broke it: nothing more is served.
+    private var isBroken = false
 
     init(_ setup: RingSetup) throws(Errno) {
         queue = try DeviceQueue(
@@ -25,7 +27,7 @@ struct ControlRing: ~Copyable {
 
     var base: UInt16 { queue.base }
     /// The descriptor to wait for.
-    var kick: CInt? { setup.kick?.number }
+    var kick: CInt? { isBroken ? nil : setup.kick?.number }
 
     /// Answers all requests that are there.
     ///
@@ -33,6 +35,16 @@ struct ControlRing: ~Copyable {
     /// - Throws: where the driver broke the ring.
     mutating func serve(_ manage: (TaskManagement) -> UInt8) throws(Errno) {
         if let kick { EventFD.drain(kick) }
+        do throws(Errno) {
+            try serveAvailable(manage)
+        } catch {
+            isBroken = true
+            if let event = setup.error { EventFD.signal(event.number) }
+            throw error
+        }
+    }
+
+    private mutating func serveAvailable(_ manage: (TaskManagement) -> UInt8) throws(Errno) {
         repeat {
             queue.disableNotify()
             while case let count = try queue.pop(), count > 0 {

@@ -34,24 +34,31 @@ struct DeviceEvent: Equatable, Sendable {
         )
     }
 
+    /// Nothing; for the flag alone.
+    static let nothing = DeviceEvent(kind: UInt32(VIRTIO_SCSI_T_NO_EVENT), reason: 0, target: 0, lun: 0)
+
     private static let transportReset = UInt32(VIRTIO_SCSI_T_TRANSPORT_RESET)
     static let missed: UInt32 = 0x8000_0000
 
     func encoded(flags: UInt32) -> [UInt8] {
         // Flat addressing only where it is needed, as with the kernel's target: Linux takes the bits for the number.
         let high = lun < 256 ? 0 : 0x40 | UInt8(lun >> 8)
-        let address = [1, target, high, UInt8(lun & 0xff), 0, 0, 0, 0]
+        let unit = kind == Self.nothing.kind ? [0, 0, 0, 0] : [1, target, high, UInt8(lun & 0xff)]
+        let address = unit + [0, 0, 0, 0]
         return (kind | flags).littleEndianBytes + address + reason.littleEndianBytes
     }
 }
 
 /// The event ring: buffers in which the driver wants to be told what happens.
 ///
-/// Where it has given none, the next event that it does get carries the "missed" flag, as with the kernel.
+/// Where it has given none, the next event that it does get carries the "missed" flag, as with the kernel; one without
+/// any other content comes as soon as there is a buffer.
 struct EventRing: ~Copyable {
     private var queue: DeviceQueue
     private let setup: RingSetup
     private var hasMissed = false
+    /// Whether the driver broke it: nothing more is reported.
+    private var isBroken = false
 
     init(_ setup: RingSetup) throws(Errno) {
         // One at a time: what was taken but not used would be lost when the ring stops.
@@ -67,15 +74,39 @@ struct EventRing: ~Copyable {
     }
 
     var base: UInt16 { queue.base }
+    /// The descriptor to wait for; nil where there is nothing to tell.
+    var kick: CInt? { hasMissed && !isBroken ? setup.kick?.number : nil }
 
     /// Reports an event, if the driver has given a buffer.
     ///
     /// - Throws: where the driver broke the ring.
     mutating func report(_ event: DeviceEvent) throws(Errno) {
-        guard try queue.pop() == 1 else {
-            hasMissed = true
-            return
+        if isBroken { return }
+        do throws(Errno) {
+            if try !write(event) || hasMissed { try miss() }
+        } catch {
+            isBroken = true
+            if let event = setup.error { EventFD.signal(event.number) }
+            throw error
         }
+    }
+
+    /// Tells that events were missed, if the driver has given a buffer since.
+    mutating func reportMissed() throws(Errno) {
+        if let kick { EventFD.drain(kick) }
+        if hasMissed { try report(.nothing) }
+    }
+
+    /// Wants to hear of the next buffer.
+    private mutating func miss() throws(Errno) {
+        hasMissed = true
+        // A buffer that came meanwhile is for the flag.
+        if queue.enableNotify() { _ = try write(.nothing) }
+    }
+
+    /// - Returns: false where there is no buffer.
+    private mutating func write(_ event: DeviceEvent) throws(Errno) -> Bool {
+        guard try queue.pop() == 1 else { return false }
         let bytes = event.encoded(flags: hasMissed ? DeviceEvent.missed : 0)
         let fits = queue.writableBytes(0) >= UInt64(bytes.count)
         // The span covers the array's bytes.
@@ -84,5 +115,7 @@ struct EventRing: ~Copyable {
         let used = [UsedChain(id: queue.head(0), len: fits ? UInt32(bytes.count) : 0)]
         queue.push(used.span)
         if queue.signalNeeded(), let call = setup.call { EventFD.signal(call.number) }
+        if !hasMissed { queue.disableNotify() }
+        return true
     }
 }

@@ -82,7 +82,6 @@ public final class SCSIHostDevice: VhostUserDevice {
             try control?.serve(manage)
         } catch {
             note("the driver broke the control ring: \(error.description)")
-            control = nil
         }
     }
 
@@ -96,7 +95,18 @@ public final class SCSIHostDevice: VhostUserDevice {
             try event?.report(occurrence)
         } catch {
             note("the driver broke the event ring: \(error.description)")
-            event = nil
+        }
+    }
+
+    /// The descriptor that tells of buffers for events; nil where there is no event to tell.
+    public var eventKick: CInt? { event?.kick }
+
+    /// Tells of events that were missed, where there is a buffer now.
+    public func reportMissed() {
+        do throws(Errno) {
+            try event?.reportMissed()
+        } catch {
+            note("the driver broke the event ring: \(error.description)")
         }
     }
 

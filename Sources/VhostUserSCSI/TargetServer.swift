@@ -77,7 +77,9 @@ public final class TargetServer {
         while true {
             var waits = [entry(stop.rawValue), entry(session == nil ? listener.descriptor.rawValue : -1)]
             waits += [entry(session?.socket.descriptor.rawValue ?? -1), entry(session?.device.kick ?? -1)]
-            waits.append(entry(control?.listener.descriptor.rawValue ?? -1))
+            waits += [
+                entry(control?.listener.descriptor.rawValue ?? -1), entry(session?.device.eventKick ?? -1),
+            ]
             do throws(Errno) {
                 try SystemCalls.poll(&waits, milliseconds: -1)
             } catch {
@@ -88,6 +90,7 @@ public final class TargetServer {
             if waits[2].revents != 0 { handleMessages() }
             if waits[3].revents != 0 { session?.device.serveControl() }
             if waits[4].revents != 0 { answerControl() }
+            if waits[5].revents != 0 { session?.device.reportMissed() }
         }
     }
 
