@@ -138,6 +138,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "Conformance",
+            dependencies: [
+                "LinuxSystem", "TargetConfig", "VhostSCSI", "VhostUser", "VhostUserSCSI", "Virtqueue", system,
+            ],
+            exclude: ["CASES.md"],
+            swiftSettings: settings
+        ),
+        .target(
             name: "TestVM",
             dependencies: ["CLinux", "GuestProtocol", "KernelModule", "LinuxSystem", subprocess, system],
             swiftSettings: settings
@@ -158,8 +166,8 @@ let package = Package(
         .executableTarget(
             name: "ringside",
             dependencies: [
-                "GuestProtocol", "KernelModule", "LinuxSystem", "Minidump", "OptionParsing", "RingBench",
-                "SCSITarget", "TargetConfig", "TestVM", "VhostSCSI", "VhostUserSCSI",
+                "Conformance", "GuestProtocol", "KernelModule", "LinuxSystem", "Minidump", "OptionParsing",
+                "RingBench", "SCSITarget", "TargetConfig", "TestVM", "VhostSCSI", "VhostUserSCSI",
                 arguments, subprocess, system,
             ],
             swiftSettings: settings
@@ -239,6 +247,15 @@ let package = Package(
         .testTarget(
             name: "VhostSCSITests",
             dependencies: ["CVirtioSCSI", "CVirtqueue", "VhostSCSI", "LinuxSystem", "Virtqueue", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: [
+                "Conformance", "LinuxSystem", "SCSITarget", "VhostSCSI", "VhostUser", "VhostUserSCSI",
+                "Virtqueue", system,
+            ],
+            exclude: ["mutations.txt"],
             swiftSettings: settings
         ),
         .testTarget(

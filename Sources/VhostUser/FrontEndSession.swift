@@ -119,6 +119,20 @@ public final class FrontEndSession {
         }
     }
 
+    /// The connection, for what no front-end should send.
+    package var connection: MessageSocket { socket }
+
+    /// Sends a request that has an answer, or asks for an acknowledgement, and waits for it.
+    package func exchange(_ message: VhostUserMessage) throws(OperationError) -> VhostUserMessage {
+        try send(message)
+        return try awaitAnswer(message.number)
+    }
+
+    /// Waits for the answer to a request that was sent.
+    package func awaitAnswer(_ number: UInt32) throws(OperationError) -> VhostUserMessage {
+        try Self.answer(socket, name, number)
+    }
+
     private func send(_ message: VhostUserMessage) throws(OperationError) {
         try Self.send(socket, name, message)
     }

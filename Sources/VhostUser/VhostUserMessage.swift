@@ -25,7 +25,8 @@ public struct VhostUserMessage: Sendable {
     /// Whether it is an answer.
     public var isReply: Bool { flags & Self.replyFlag != 0 }
 
-    init(number: UInt32, flags: UInt32, payload: [UInt8], rights: [PassedDescriptor]) {
+    /// Any message, right or wrong.
+    package init(number: UInt32, flags: UInt32, payload: [UInt8], rights: [PassedDescriptor]) {
         self.number = number
         self.flags = flags
         self.payload = payload

@@ -80,6 +80,37 @@ public struct GuestMemory: ~Copyable, Sendable {
         return try body(&span)
     }
 
+    /// The number at a guest address, read in one access where the address is a multiple of its size.
+    package func load<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ address: UInt64,
+        as: Number.Type = Number.self
+    ) -> Number {
+        // read() checks the range, and every pattern of bits is a number.
+        read(GuestBuffer(guestAddress: address, byteCount: MemoryLayout<Number>.size)) {
+            unsafe $0.unsafeLoadUnaligned(as: Number.self)
+        }
+    }
+
+    /// Writes a number, in one access as above.
+    package func store<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number, at address: UInt64) {
+        write(GuestBuffer(guestAddress: address, byteCount: MemoryLayout<Number>.size)) {
+            $0.storeBytes(of: number, as: Number.self)
+        }
+    }
+
+    /// A copy of a buffer's bytes.
+    package func copy(_ buffer: GuestBuffer) -> [UInt8] {
+        // bytes(of:) checks the range.
+        unsafe Array(bytes(of: buffer))
+    }
+
+    /// Fills a buffer with bytes, of which there are as many.
+    package func fill(_ buffer: GuestBuffer, with bytes: [UInt8]) {
+        precondition(bytes.count == buffer.byteCount)
+        // bytes(of:) checks the range.
+        unsafe self.bytes(of: buffer).copyBytes(from: bytes)
+    }
+
     /// The address in this process of a guest address, as a ring's addresses are given to the kernel.
     public func userAddress(of buffer: GuestBuffer) -> UInt64 {
         unsafe UInt64(UInt(bitPattern: bytes(of: buffer).baseAddress))

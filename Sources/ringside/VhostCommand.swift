@@ -19,6 +19,7 @@ struct VhostCommand: ParsableCommand {
             """,
         subcommands: [
             VhostOpenCommand.self, VhostProbeCommand.self, VhostVerifyCommand.self, VhostBenchCommand.self,
+            VhostConformCommand.self,
         ]
     )
 }

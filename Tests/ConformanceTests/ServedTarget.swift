@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+import Conformance
+import LinuxSystem
+import SystemPackage
+import VhostUserSCSI
+
+/// The user-space target on a thread of its own, with a RAM disk of 8 MiB.
+final class ServedTarget {
+    let directory: FilePath
+    let socket: FilePath
+    let control: FilePath
+    private let stop: PassedDescriptor
+    private let thread: WorkerThread
+
+    var device: SocketDevice { SocketDevice(socket, target: 0, control: control) }
+
+    init() throws {
+        directory = try FilePath.makeTemporaryDirectory(prefix: "conform")
+        socket = directory.appending("s")
+        control = directory.appending("c")
+        let units = UnitMap()
+        let specification = try UnitSpecification("0=ramdisk:8M")
+        let (unit, store) = try specification.open()
+        units.attach(unit, store: store, target: 0, lun: 0)
+        let server = Handed(
+            try TargetServer(
+                units,
+                at: socket,
+                control: control,
+                permissions: .ownerReadWrite,
+                spin: .microseconds(50)
+            ) { _ in }
+        )
+        let event = try EventFD()
+        stop = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+        let end = stop
+        thread = try WorkerThread(name: "server") {
+            do { try server.value.run(until: end.owner.descriptor) } catch { fatalError("\(error)") }
+        }
+    }
+
+    /// Ends the server, and removes what it leaves.
+    func end() throws {
+        EventFD.signal(stop.number)
+        thread.join()
+        try directory.removeTree()
+    }
+}
+
+/// Hands the server over to its thread; nobody else uses it.
+private final class Handed: @unchecked Sendable {
+    let value: TargetServer
+
+    init(_ value: TargetServer) { self.value = value }
+}
