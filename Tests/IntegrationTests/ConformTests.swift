@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
 import SystemPackage
+import TestVM
 import Testing
 
 /// `ringside vhost conform` against the kernel's own device, and against `ringside serve`.
