@@ -76,6 +76,8 @@ extension TargetTree {
                 try fileSystem.replace(journal, with: text)
             }
         } catch {
+            // Where it is in its place and only its directory could not be written, it would stop the next change.
+            do throws(Errno) { try fileSystem.unlink(journal) } catch { /* It is not there. */  }
             throw OperationError(
                 "write",
                 journal.string,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 public import LinuxSystem
-import SystemPackage
 
 /// What a LUN has done since its link was made: `lun/lun_<n>/statistics/scsi_tgt_port`.
 public struct LUNStatistics: Equatable, Sendable, Encodable {
@@ -26,10 +25,10 @@ public struct LUNStatistics: Equatable, Sendable, Encodable {
 extension TargetTree {
     /// The counters of a LUN; nil while it has no backstore.
     public func statistics(of lun: LogicalUnit) throws(OperationError) -> LUNStatistics? {
-        let directory = FilePath(lun.path).appending("statistics").appending("scsi_tgt_port")
+        let directory = try open(lun.path + "/statistics/scsi_tgt_port")
         var values: [UInt64] = []
         for name in ["in_cmds", "read_mbytes", "write_mbytes"] {
-            guard let value = try attribute(directory.appending(name)).flatMap({ UInt64($0) }) else {
+            guard let value = try directory?.attribute(name).flatMap({ UInt64($0) }) else {
                 return nil
             }
             values.append(value)

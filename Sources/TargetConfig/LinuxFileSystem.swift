@@ -104,8 +104,11 @@ public struct LinuxFileSystem: ConfigFileSystem {
         _ body: (FileDescriptor) throws -> Result
     ) throws(Errno) -> Result {
         try Errno.narrow {
-            let descriptor = try FileDescriptor.open(path, mode, options: options.union(.closeOnExec))
-            return try descriptor.closeAfter { try body(descriptor) }
+            // What close(2) reports is left alone: it would pass for a failure of what was done before.
+            let owner = OwnedDescriptor(
+                adopting: try FileDescriptor.open(path, mode, options: options.union(.closeOnExec))
+            )
+            return try body(owner.descriptor)
         }
     }
 }
