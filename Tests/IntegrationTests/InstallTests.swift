@@ -8,7 +8,7 @@ import Testing
     @Test func theUnitCallsWhatThereIs() async throws {
         let directory = try FilePath.makeTemporaryDirectory(prefix: "ringside-install")
         let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
-        let installed = try await Host.shell("'\(root)/Scripts/install' -d '\(directory)'")
+        let installed = try await Host.shell("'\(root)/Scripts/install' -m -d '\(directory)'")
         #expect(installed.status == 0, "\(installed.error)")
         let unit = directory.appending("usr/lib/systemd/system/ringside-target.service")
         let calls = try unit.readText().split(separator: "\n").filter { $0.hasPrefix("Exec") }.compactMap {
@@ -31,6 +31,21 @@ import Testing
             "bash -n '\(directory)/usr/share/bash-completion/completions/ringside'"
         )
         #expect(bash == Outcome(status: 0, output: "", error: ""))
+        for page in ["", "-target", "-target-apply", "-target-recover", "-backstore", "-backstore-show"] {
+            let file = directory.appending("usr/share/man/man1/ringside\(page).1")
+            let command = page.replacing("-", with: " ")
+            let help = try await Host.shell("'\(directory)/usr/bin/ringside' \(command) --help").output
+            // Every option of the command is in its page.
+            let options = help.split(separator: " ").filter { $0.hasPrefix("--") }.map {
+                $0.prefix { $0.isLetter || $0 == "-" }
+            }
+            let text = try file.readText().replacing("\\-", with: "-")
+            for option in options { #expect(text.contains(option), "\(page): \(option)") }
+            let rendered = try await Host.shell(
+                "command -v man >/dev/null || exit 0; man --warnings -l '\(file)' 2>&1 >/dev/null"
+            )
+            #expect(rendered == Outcome(status: 0, output: "", error: ""))
+        }
         try directory.removeTree()
     }
 }
