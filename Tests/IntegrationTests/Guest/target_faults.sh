@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Fails every STEPth system call of an apply of five targets in each of four ways, and counts how the tree came out.
-# Runs in a test VM with ringside and strace. Usage: target_faults.sh STEP [WAY...]
+# Runs in a test VM with ringside and strace. Usage: target_faults.sh STEP changes|all [FROM [TO]]
+# `changes` are the calls that change something, `all` every one that the program makes, from its own start on.
 set -u
 
-step=$1
-shift
-[ $# -gt 0 ] || set -- signal=KILL error=EIO error=ENOSPC error=EBUSY
+step=$1 calls=$2 from=${3:-1} to=${4:-100000}
 cd /tmp || exit 1
 
 cat >before.yaml <<END
@@ -47,28 +46,37 @@ tree >after.tree
 file=before.yaml
 apply env || exit 1
 
-for way; do
-	calls=mkdir,rmdir,symlink,unlink,write,rename,fsync
-	call=1 undone=0 finished=0 injected=1
-	while [ "$injected" -gt 0 ]; do
-		file=after.yaml
-		apply strace -f -o trace -e trace="$calls" -e inject="$calls:$way:when=$call"
-		injected=$(grep -c 'INJECTED\|killed by SIGKILL' trace)
-		[ ! -e /run/ringside/target.journal ] || ringside target recover >/tmp/out || exit 1
-		tree >now.tree
-		if cmp -s now.tree before.tree; then
-			undone=$((undone + 1))
-		elif cmp -s now.tree after.tree; then
-			finished=$((finished + 1))
-			file=before.yaml
-			apply env || exit 1
-		else
-			echo "neither before nor after: $way at call $call"
-			cat err
-			diff before.tree now.tree
-			exit 1
-		fi
-		call=$((call + step))
-	done
+# Every call as its name and its number among those of that name, as strace counts them.
+file=after.yaml
+apply strace -f -o trace
+grep -oE '^[0-9]+ +[a-z0-9_]+\(' trace | tr -d '(' | awk -v calls="$calls" '
+	BEGIN { split("mkdir rmdir symlink unlink write rename fsync", names); for (i in names) changes[names[i]] }
+	calls == "all" || $2 in changes { print $2, ++count[$2] }' |
+	awk -v step="$step" -v from="$from" -v to="$to" 'NR >= from && NR <= to && (NR - from) % step == 0' >places
+file=before.yaml
+apply env || exit 1
+
+# try CALL NUMBER WAY: prints how the tree came out.
+try() {
+	file=after.yaml
+	apply strace -f -o trace -e trace="$1" -e inject="$1:$3:when=$2"
+	asked=missed
+	! grep -q 'INJECTED\|killed by SIGKILL' trace || asked=after
+	[ ! -e /run/ringside/target.journal ] || ringside target recover >/tmp/out || exit 1
+	tree >now.tree
+	cmp -s now.tree before.tree && echo before && return
+	if cmp -s now.tree after.tree; then
+		file=before.yaml
+		apply env && echo $asked && return
+	fi
+	echo "neither before nor after: $3 at $1 $2" >&2
+	cat err >&2
+	diff before.tree now.tree >&2
+	exit 1
+}
+
+for way in signal=KILL error=EIO error=ENOSPC error=EBUSY; do
+	while read -r call number; do try "$call" "$number" "$way" || exit 1; done <places >outcomes || exit 1
+	undone=$(grep -c before outcomes) finished=$(grep -c after outcomes)
 	echo "$way: $((undone + finished)) cases, $undone as before, $finished as asked for"
 done
