@@ -146,6 +146,8 @@ static int __init minidump_client_init(void)
 		error = error == -ENODATA ? 0 : error;
 	}
 	if (!error)
+		error = layout_add();
+	if (!error)
 		error = storm_run(storm);
 	if (error) {
 		regions_remove();

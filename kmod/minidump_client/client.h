@@ -15,4 +15,7 @@ void patterns_free(void);
 /* The kernel's own log, found through the crash kernel's note. */
 int printk_ring_add(void);
 
+/* The bases of kernel addresses, where they are not constants. */
+int layout_add(void);
+
 #endif
