@@ -28,10 +28,8 @@ extension BackendSession {
         let area = try system("GET_INFLIGHT_FD") { () throws(Errno) in
             try InflightArea(queueCount: shape.queues, queueSize: shape.size)
         }
-        let sizes = UInt64(area.byteCount).littleEndianBytes + UInt64(0).littleEndianBytes
-        let counts = UInt16(shape.queues).littleEndianBytes + UInt16(shape.size).littleEndianBytes
         let padding = [UInt8](repeating: 0, count: message.payload.count - 20)
-        return message.reply(sizes + counts + padding, rights: [area.file])
+        return message.reply(area.encoded + padding, rights: [area.file])
     }
 
     func setInflight(_ message: VhostUserMessage) throws(VhostUserRefusal) {

@@ -10,6 +10,8 @@ struct BackendRing {
         let descriptors: UInt64
         let used: UInt64
         let available: UInt64
+        /// The guest's address of the used ring for the dirty log; nil where the front-end leaves that to us.
+        let log: UInt64?
     }
 
     var size: UInt16 = 0
@@ -26,6 +28,11 @@ struct BackendRing {
     /// Whether everything is there that it takes.
     func isReady(needsEnable: Bool) -> Bool {
         hasKick && size > 0 && areas != nil && (isEnabled || !needsEnable)
+    }
+
+    /// Where the dirty log notes writes to the used ring.
+    func logAddress(in memory: PeerMemory) -> UInt64? {
+        areas.flatMap { $0.log ?? memory.find($0.used, byteCount: UInt64(size) * 8 + 6)?.guest }
     }
 
     /// Finds the areas in our own memory.

@@ -14,6 +14,7 @@ extension BackendSession {
     func configure(_ request: VhostUserRequest, _ message: VhostUserMessage) throws(VhostUserRefusal) {
         var fields = try fields(message, request == .setRingAddress ? 40 : 8)
         let index = try index(fields.next(), request.name)
+        // Of an address, these are its flags.
         let value: UInt32 = fields.next()
         if request == .setRingEnable {
             rings[index].isEnabled = value != 0
@@ -25,7 +26,13 @@ extension BackendSession {
         case .setRingBase: changed.base = try ringBase(value)
         default:
             let (descriptors, used): (UInt64, UInt64) = (fields.next(), fields.next())
-            changed.areas = .init(descriptors: descriptors, used: used, available: fields.next())
+            let (available, log): (UInt64, UInt64) = (fields.next(), fields.next())
+            changed.areas = .init(
+                descriptors: descriptors,
+                used: used,
+                available: available,
+                log: value & 1 != 0 ? log : nil
+            )
         }
         // Whatever changes a ring that runs, it runs on with it, where it has come to.
         let wasRunning = rings[index].isRunning
@@ -112,6 +119,7 @@ extension BackendSession {
     func start(_ index: Int) throws(VhostUserRefusal) {
         let ring = rings[index]
         guard let table = memory.table else { throw VhostUserRefusal("ring", "no memory was handed over") }
+        let isLogged = features & TransportFeatures.logAll != 0
         let setup = RingSetup(
             addresses: try ring.addresses(in: memory),
             memory: table,
@@ -122,7 +130,8 @@ extension BackendSession {
             error: ring.error,
             inflight: inflight.flatMap { area in
                 area.part(of: index, size: Int(ring.size)).map { (area, $0) }
-            }
+            },
+            log: isLogged ? ring.logAddress(in: memory).flatMap { log?.log(used: $0) } : nil
         )
         try system("ring") { () throws(Errno) in try device.start(index, setup) }
         rings[index].isRunning = true

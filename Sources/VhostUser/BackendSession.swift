@@ -16,6 +16,9 @@ public final class BackendSession {
     var features: UInt64 = 0
     var protocolFeatures: ProtocolFeatures = []
     var inflight: InflightArea?
+    var log: LogArea?
+    /// The virtio device status, as the front-end set it.
+    var status: UInt64 = 0
 
     /// - Parameters:
     ///   - note: told of what goes wrong without ending the connection.
@@ -33,6 +36,7 @@ public final class BackendSession {
     public func handleMessages() throws(VhostUserRefusal) -> Bool {
         while true {
             if memory.isLost { throw VhostUserRefusal("memory region", "its file was truncated") }
+            if log?.isLost == true { throw VhostUserRefusal("log", "its file was truncated") }
             switch try socket.receive() {
             case .nothing: return true
             case .end: return false
@@ -79,7 +83,7 @@ public final class BackendSession {
         }
         switch request {
         case .getFeatures:
-            return message.reply((device.features | TransportFeatures.protocolFeatures).littleEndianBytes)
+            return message.reply((device.features | Self.transport).littleEndianBytes)
         case .getProtocolFeatures: return message.reply(ProtocolFeatures.all.rawValue.littleEndianBytes)
         case .getQueueCount: return message.reply(UInt64(device.queueCount).littleEndianBytes)
         case .getMemorySlots: return message.reply(UInt64(PeerMemory.slots).littleEndianBytes)
@@ -94,7 +98,13 @@ public final class BackendSession {
         case .setRingSize, .setRingBase, .setRingEnable, .setRingAddress: try configure(request, message)
         case .setRingKick, .setRingCall, .setRingError: try setEvent(request, message)
         case .setInflight: try setInflight(message)
-        case .setLogBase, .setLogDescriptor: throw VhostUserRefusal(request.name, "logging was not offered")
+        case .setLogBase: return try setLogBase(message)
+        // Nobody is told of writes: who wants to know them reads the log.
+        case .setLogDescriptor: _ = try event(message, request)
+        case .getConfiguration: return try getConfiguration(message)
+        case .setConfiguration: throw VhostUserRefusal(request.name, "nothing of it can be changed")
+        case .getStatus: return message.reply(status.littleEndianBytes)
+        case .setStatus: try setStatus(message)
         }
         return nil
     }
@@ -132,7 +142,7 @@ public final class BackendSession {
 extension BackendSession {
     func setFeatures(_ message: VhostUserMessage) throws(VhostUserRefusal) {
         let wanted = try number(message)
-        let known = device.features | TransportFeatures.protocolFeatures | TransportFeatures.version1
+        let known = device.features | Self.transport | TransportFeatures.version1
         // QEMU sets what it offers the guest itself, VIRTIO_SCSI_F_CHANGE, too.
         guard wanted & ~(known | Self.harmless) == 0 else {
             throw VhostUserRefusal("SET_FEATURES", "\(String(wanted & ~known, radix: 16)) was not offered")
@@ -142,6 +152,25 @@ extension BackendSession {
     }
 
     static let harmless: UInt64 = 1 << 2
+    static let transport = TransportFeatures.protocolFeatures | TransportFeatures.logAll
+
+    /// Status 0 resets the device; what the other bits say is known from other requests.
+    func setStatus(_ message: VhostUserMessage) throws(VhostUserRefusal) {
+        status = try number(message)
+        if status == 0 { reset() }
+    }
+
+    /// The payload begins with offset, size and flags, 32 bits each; the answer has the configuration behind them.
+    func getConfiguration(_ message: VhostUserMessage) throws(VhostUserRefusal) -> VhostUserMessage {
+        var fields = WireFields(message.payload)
+        let (offset, size) = (Int(fields.next(UInt32.self)), Int(fields.next(UInt32.self)))
+        guard message.payload.count == 12 + size, size <= 256, offset <= 256 else {
+            throw VhostUserRefusal("GET_CONFIG", "\(size) bytes in a payload of \(message.payload.count)")
+        }
+        // Behind its end a configuration has zeroes.
+        let space = device.configuration + [UInt8](repeating: 0, count: offset + size)
+        return message.reply(Array(message.payload.prefix(12)) + Array(space[offset..<offset + size]))
+    }
 
     func reset() {
         for index in rings.indices {

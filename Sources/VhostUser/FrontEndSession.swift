@@ -32,6 +32,8 @@ public struct FrontEndRing: Sendable {
     public let kick: PassedDescriptor
     public let call: PassedDescriptor
     public let error: PassedDescriptor
+    /// The index of the next available entry: the used index where another back-end has died, and 0 otherwise.
+    public var base: UInt16 = 0
 
     public init(
         size: UInt16,
@@ -81,7 +83,7 @@ public final class FrontEndSession {
         var features: ProtocolFeatures = []
         if offered & TransportFeatures.protocolFeatures != 0 {
             features = ProtocolFeatures(rawValue: try Self.ask(socket, name, .getProtocolFeatures))
-                .intersection(.all)
+                .intersection(.all).subtracting([.status, .logFile])
             try Self.send(
                 socket,
                 name,
@@ -92,13 +94,45 @@ public final class FrontEndSession {
         try send(VhostUserMessage(.setOwner))
     }
 
+    /// Has the back-end make an area for what is in flight, for rings of one size.
+    ///
+    /// It outlives the connection, so that the next back-end can go on where this one died.
+    ///
+    /// - Throws: where the back-end offers none, or answers something else.
+    public func makeInflightArea(queueCount: Int, queueSize: Int) throws(OperationError) -> InflightArea {
+        guard protocolFeatures.contains(.inflight) else {
+            let cause = "the back-end does not offer it"
+            throw OperationError(VhostUserRequest.getInflight.name, name, cause: cause)
+        }
+        let counts = UInt16(queueCount).littleEndianBytes + UInt16(queueSize).littleEndianBytes
+        try send(VhostUserMessage(.getInflight, [UInt8](repeating: 0, count: 16) + counts))
+        let answer = try Self.answer(socket, name, VhostUserRequest.getInflight.rawValue)
+        var fields = WireFields(answer.payload)
+        _ = fields.next(UInt64.self)
+        let offset: UInt64 = fields.next()
+        do throws(Errno) {
+            guard let file = answer.rights.first else { throw .badFileDescriptor }
+            return try InflightArea(file, offset: offset, queueCount: queueCount, queueSize: queueSize)
+        } catch {
+            throw OperationError(VhostUserRequest.getInflight.name, name, errno: error)
+        }
+    }
+
     /// Hands memory and rings over, and enables them; QEMU's order.
     ///
-    /// - Parameter features: the virtio features to use, of those that are offered.
-    public func start(features: UInt64, memory: [SharedRegion], rings: [FrontEndRing])
-        throws(OperationError)
-    {
+    /// - Parameters:
+    ///   - features: the virtio features to use, of those that are offered.
+    ///   - inflight: where the back-end notes what it has taken, and finds what one before it had.
+    public func start(
+        features: UInt64,
+        memory: [SharedRegion],
+        rings: [FrontEndRing],
+        inflight: InflightArea? = nil
+    ) throws(OperationError) {
         let transport = offered & TransportFeatures.protocolFeatures
+        if let inflight {
+            try send(VhostUserMessage(.setInflight, inflight.encoded, rights: [inflight.file]))
+        }
         try send(VhostUserMessage(.setFeatures, (features | transport).littleEndianBytes))
         let table =
             UInt32(memory.count).littleEndianBytes + UInt32(0).littleEndianBytes + memory.flatMap(\.encoded)
@@ -139,7 +173,7 @@ public final class FrontEndSession {
 
     private func hand(_ ring: FrontEndRing, _ index: UInt32) throws(OperationError) {
         try send(Self.state(.setRingSize, index, UInt32(ring.size)))
-        try send(Self.state(.setRingBase, index, 0))
+        try send(Self.state(.setRingBase, index, UInt32(ring.base)))
         let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { $0.littleEndianBytes }
         try send(
             VhostUserMessage(.setRingAddress, index.littleEndianBytes + UInt32(0).littleEndianBytes + areas)

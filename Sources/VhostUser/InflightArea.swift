@@ -21,6 +21,12 @@ public final class InflightArea: Sendable {
     /// The bytes of all parts.
     var byteCount: Int { queueCount * Self.partBytes(queueSize) }
 
+    /// What both requests about an area say of it.
+    var encoded: [UInt8] {
+        UInt64(byteCount).littleEndianBytes + UInt64(offset).littleEndianBytes
+            + UInt16(queueCount).littleEndianBytes + UInt16(queueSize).littleEndianBytes
+    }
+
     /// Makes an area of zeroes, in which nothing is in flight.
     init(queueCount: Int, queueSize: Int) throws(Errno) {
         let bytes = queueCount * Self.partBytes(queueSize)

@@ -7,6 +7,8 @@ public import Virtqueue
 public protocol VhostUserDevice: AnyObject {
     /// The virtio features that it offers, without those of the transport.
     var features: UInt64 { get }
+    /// The device's configuration space.
+    var configuration: [UInt8] { get }
     /// How many rings it can have.
     var queueCount: Int { get }
 
@@ -38,4 +40,6 @@ public struct RingSetup: Sendable {
     public let error: PassedDescriptor?
     /// The in-flight area, and the address of this ring's part of it.
     public let inflight: (area: InflightArea, part: UInt64)?
+    /// Where to log writes to the guest's memory; nil while nobody wants to know them.
+    public let log: DirtyLog?
 }

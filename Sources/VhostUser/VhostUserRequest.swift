@@ -20,12 +20,16 @@ public enum VhostUserRequest: UInt32, Sendable {
     case setProtocolFeatures = 16
     case getQueueCount = 17
     case setRingEnable = 18
+    case getConfiguration = 24
+    case setConfiguration = 25
     case getInflight = 31
     case setInflight = 32
     case resetDevice = 34
     case getMemorySlots = 36
     case addMemoryRegion = 37
     case removeMemoryRegion = 38
+    case setStatus = 39
+    case getStatus = 40
 
     /// The name in the protocol's text, without its prefix.
     public var name: String {
@@ -48,12 +52,16 @@ public enum VhostUserRequest: UInt32, Sendable {
         case .setProtocolFeatures: "SET_PROTOCOL_FEATURES"
         case .getQueueCount: "GET_QUEUE_NUM"
         case .setRingEnable: "SET_VRING_ENABLE"
+        case .getConfiguration: "GET_CONFIG"
+        case .setConfiguration: "SET_CONFIG"
         case .getInflight: "GET_INFLIGHT_FD"
         case .setInflight: "SET_INFLIGHT_FD"
         case .resetDevice: "RESET_DEVICE"
         case .getMemorySlots: "GET_MAX_MEM_SLOTS"
         case .addMemoryRegion: "ADD_MEM_REG"
         case .removeMemoryRegion: "REM_MEM_REG"
+        case .setStatus: "SET_STATUS"
+        case .getStatus: "GET_STATUS"
         }
     }
 }
@@ -66,6 +74,8 @@ public struct ProtocolFeatures: OptionSet, Hashable, Sendable {
 
     /// Several queues.
     public static let multiqueue = ProtocolFeatures(rawValue: 1 << 0)
+    /// The dirty log comes as a file.
+    public static let logFile = ProtocolFeatures(rawValue: 1 << 1)
     /// Requests may ask for an acknowledgement.
     public static let replyAck = ProtocolFeatures(rawValue: 1 << 3)
     /// What is in flight is noted in memory that both sides keep.
@@ -74,13 +84,19 @@ public struct ProtocolFeatures: OptionSet, Hashable, Sendable {
     public static let resetDevice = ProtocolFeatures(rawValue: 1 << 13)
     /// Memory regions come and go one by one.
     public static let memorySlots = ProtocolFeatures(rawValue: 1 << 15)
+    /// The front-end tells the virtio device status.
+    public static let status = ProtocolFeatures(rawValue: 1 << 16)
 
     /// All that this module understands.
-    public static let all: ProtocolFeatures = [.multiqueue, .replyAck, .inflight, .resetDevice, .memorySlots]
+    public static let all: ProtocolFeatures = [
+        .multiqueue, .logFile, .replyAck, .inflight, .resetDevice, .memorySlots, .status,
+    ]
 }
 
 /// The feature bits of the transport, next to the device's own.
 public enum TransportFeatures {
+    /// `VHOST_F_LOG_ALL`: writes to the guest's memory are logged.
+    public static let logAll: UInt64 = 1 << 26
     /// `VHOST_USER_F_PROTOCOL_FEATURES`: the two requests about protocol features are there, and rings start disabled.
     public static let protocolFeatures: UInt64 = 1 << 30
     /// `VIRTIO_F_VERSION_1`, which QEMU sets without being offered it.

@@ -15,6 +15,7 @@ public typealias UsedChain = vq_used
 @safe public struct DeviceQueue: ~Copyable, @unchecked Sendable {
     private var device: vq_device
     private let table: GuestMemoryTable
+    private let log: DirtyLog?
     private let segments: UnsafeMutablePointer<vq_segment>
     private let chains: UnsafeMutablePointer<vq_chain>
     private let batch: UInt32
@@ -30,15 +31,18 @@ public typealias UsedChain = vq_used
     ///   - base: where to go on, as `VHOST_SET_VRING_BASE`: the available index, or in a packed ring the places and
     ///     laps of both sides as `vq_device_init` takes them; `nil` for a fresh queue.
     ///   - batch: the most chains taken at once.
-    /// - Throws: `EINVAL` for rings that are not aligned, or a base that cannot be.
+    ///   - log: where writes to the rings are logged; `logWrites` logs those to buffers.
+    /// - Throws: `EINVAL` for rings that are not aligned, a base that cannot be, or a log that is too small.
     public init(
         _ addresses: RingAddresses,
         table: GuestMemoryTable,
         features: UInt64,
         base: UInt32? = nil,
-        batch: Int = 32
+        batch: Int = 32,
+        log: DirtyLog? = nil
     ) throws(Errno) {
         self.table = table
+        self.log = log
         self.batch = UInt32(batch)
         unsafe segments = .allocate(capacity: Int(VQ_CHAIN_SEGMENTS_MAX))
         unsafe chains = .allocate(capacity: batch)
@@ -47,6 +51,8 @@ public typealias UsedChain = vq_used
         var rings = unsafe addresses.rings
         let start = base ?? (features & packedFeature == 0 ? 0 : VQ_PACKED_BASE)
         try Errno.check(unsafe vq_device_init(&device, &rings, table.table, features, start))
+        // The log lives as long as the queue.
+        if let log { try Errno.check(unsafe vq_device_log(&device, log.entry)) }
     }
 
     deinit {
@@ -113,6 +119,14 @@ public typealias UsedChain = vq_used
             unsafe vq_chain_write(&chain, offset, data.baseAddress, UInt64(data.count))
         }
         try Errno.check(result)
+    }
+
+    /// Logs that the first bytes of a chain's writable part were written; nothing happens without a log.
+    ///
+    /// - Throws: `EMSGSIZE` where the part ends before that. The C counterpart is `vq_device_log_chain`.
+    public mutating func logWrites(_ index: Int, byteCount: Int) throws(Errno) {
+        var chain = unsafe chain(index)
+        try Errno.check(unsafe vq_device_log_chain(&device, &chain, UInt64(byteCount)))
     }
 
     /// Returns chains, and publishes them at once. The C counterpart is `vq_device_push_batch`.

@@ -17,7 +17,8 @@ struct BackendSessionTests {
     @Test func offersWhatQEMUAsksFor() throws {
         let bench = try SessionBench()
         let features = try number(bench.ask(.getFeatures))
-        #expect(features == bench.device.features | TransportFeatures.protocolFeatures)
+        let transport = TransportFeatures.protocolFeatures | TransportFeatures.logAll
+        #expect(features == bench.device.features | transport)
         #expect(try number(bench.ask(.getProtocolFeatures)) == ProtocolFeatures.all.rawValue)
         #expect(try number(bench.ask(.getQueueCount)) == 4)
         #expect(try number(bench.ask(.getMemorySlots)) == 64)
@@ -127,6 +128,47 @@ struct BackendSessionTests {
         try bench.addMemory()
         try bench.start(2)
         #expect(bench.device.setups[2]?.inflight != nil)
+    }
+
+    @Test func answersALogAndLogsFromThenOn() throws {
+        let bench = try SessionBench()
+        try bench.negotiate()
+        try bench.addMemory()
+        try bench.start(2)
+        let file = PassedDescriptor(try SharedMemory.makeFile(name: "log", byteCount: 4096))
+        // QEMU waits for the answer without asking for it.
+        let place = UInt64(64).littleEndianBytes + UInt64(8).littleEndianBytes
+        #expect(try number(bench.ask(.setLogBase, place, rights: [file])) == 0)
+        #expect(bench.device.setups[2]?.log == nil)
+        let features = TransportFeatures.protocolFeatures | TransportFeatures.logAll
+        try bench.ask(.setFeatures, features.littleEndianBytes)
+        let log = try #require(bench.device.setups[2]?.log)
+        #expect(log.used == SessionBench.guest + 0x3000)
+        #expect(log.words == 8)
+        let flagged = SessionBench.address(2, flags: 1, log: 0x5000)
+        try bench.ask(.setRingAddress, flagged)
+        #expect(bench.device.setups[2]?.log?.used == 0x5000)
+        try bench.ask(.setFeatures, TransportFeatures.protocolFeatures.littleEndianBytes)
+        #expect(bench.device.setups[2]?.log == nil)
+    }
+
+    @Test func statusZeroIsAReset() throws {
+        let bench = try SessionBench()
+        try bench.negotiate()
+        try bench.addMemory()
+        try bench.start(2)
+        try bench.ask(.setStatus, UInt64(0xf).littleEndianBytes)
+        #expect(try number(bench.ask(.getStatus)) == 0xf)
+        try bench.ask(.setStatus, UInt64(0).littleEndianBytes)
+        #expect(try number(bench.ask(.getStatus)) == 0)
+        #expect(bench.device.takeLog() == ["start 2 at 0", "stop 2", "reset"])
+    }
+
+    @Test func tellsTheConfigurationWithZeroesBehindIt() throws {
+        let bench = try SessionBench()
+        let ask = [UInt32(2), 4, 0].flatMap { $0.littleEndianBytes }
+        let answer = try bench.ask(.getConfiguration, ask + [9, 9, 9, 9])
+        #expect(answer == ask + [3, 4, 0, 0])
     }
 
     @Test func acceptsVersion1AndChangeWithoutAnOffer() throws {

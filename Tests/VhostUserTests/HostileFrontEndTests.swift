@@ -120,7 +120,7 @@ struct HostileFrontEndTests {
         Case(name: "request 0", says: "not known") { _ = try $0.sendRaw(header(0, size: 0)) },
         Case(name: "request 41", says: "not known") { _ = try $0.sendRaw(header(41, size: 0)) },
         Case(name: "request of all ones", says: "not known") { _ = try $0.sendRaw(header(.max, size: 0)) },
-        Case(name: "GET_CONFIG", says: "not known") { _ = try $0.sendRaw(header(24, size: 0)) },
+        request("an empty GET_CONFIG", "0 bytes in a payload of 0", .getConfiguration, []),
         request("no features", "0 bytes instead of 8", .setFeatures, []),
         request("features of 4 bytes", "4 bytes instead of 8", .setFeatures, [1, 2, 3, 4]),
         request("features and a file", "descriptors instead of 0", .setFeatures, UInt64(0).littleEndianBytes)
@@ -134,9 +134,36 @@ struct HostileFrontEndTests {
             (UInt64(1) << 34).littleEndianBytes
         ),
         request("all features", "was not offered", .setFeatures, UInt64.max.littleEndianBytes),
-        request("logging", "not offered", .setLogBase, UInt64(0).littleEndianBytes),
-        request("a log eventfd", "not offered", .setLogDescriptor, []),
+        request("half a log", "8 bytes instead of 16", .setLogBase, UInt64(0).littleEndianBytes),
+        log("a log without a file", "0 descriptors instead of 1", size: 64, offset: 0, files: 0),
+        log("an empty log", "EINVAL", size: 0, offset: 0),
+        log("a log behind its file", "EINVAL", size: 8192, offset: 0),
+        log("a log that wraps around", "EINVAL", size: .max, offset: 4096),
+        log("a log between two words", "EINVAL", size: 64, offset: 4),
+        request("no log eventfd", "0 descriptors instead of 1", .setLogDescriptor, [1, 2, 3, 4]),
+        request("a configuration", "nothing of it can be changed", .setConfiguration, []),
+        request(
+            "a configuration of 4 GiB",
+            "in a payload of 12",
+            .getConfiguration,
+            [UInt32(0), .max, 0].flatMap { $0.littleEndianBytes }
+        ),
+        request("half a status", "4 bytes instead of 8", .setStatus, [1, 2, 3, 4]),
     ]
+
+    private static func log(
+        _ name: String,
+        _ says: String,
+        size: UInt64,
+        offset: UInt64,
+        files: Int = 1
+    ) -> Case {
+        request(name, says, .setLogBase, size.littleEndianBytes + offset.littleEndianBytes) {
+            try (0..<files).map { _ in
+                PassedDescriptor(try SharedMemory.makeFile(name: "log", byteCount: 4096))
+            }
+        }
+    }
 
     private static let rings: [Case] =
         [0, 3, 100, 65535, 65536, UInt32.max].map { size in

@@ -5,6 +5,7 @@ import VhostUser
 /// Writes down what the session asks for.
 final class RecordingDevice: VhostUserDevice {
     let features: UInt64 = 1 << 1 | 1 << 28 | 1 << 29 | TransportFeatures.version1
+    let configuration: [UInt8] = [1, 2, 3, 4]
     let queueCount = 4
     private(set) var log: [String] = []
     private(set) var setups: [Int: RingSetup] = [:]

@@ -82,10 +82,12 @@ final class SessionBench {
         _ ring: UInt32,
         descriptors: UInt64 = 0x1000,
         used: UInt64 = 0x3000,
-        available: UInt64 = 0x2000
+        available: UInt64 = 0x2000,
+        flags: UInt32 = 0,
+        log: UInt64 = 0
     ) -> [UInt8] {
-        let places = [descriptors, used, available].map { Self.frontEnd &+ $0 } + [0]
-        return ring.littleEndianBytes + UInt32(0).littleEndianBytes + places.flatMap { $0.littleEndianBytes }
+        let places = [descriptors, used, available].map { Self.frontEnd &+ $0 } + [log]
+        return ring.littleEndianBytes + flags.littleEndianBytes + places.flatMap { $0.littleEndianBytes }
     }
 
     static func event() throws -> PassedDescriptor {
