@@ -18,9 +18,10 @@ void answer_publish(struct tq_queue *queue)
 	(void)eventfd_write(queue->call, 1);
 }
 
-void answer_used(struct tq_queue *queue, __u32 head, __u64 bytes)
+void answer_used(struct tq_queue *queue, const struct vq_chain *chain,
+		 __u64 bytes)
 {
-	queue->used[queue->done].id = head;
+	queue->used[queue->done].id = chain->head;
 	queue->used[queue->done].len = (__u32)min_t(__u64, bytes, UINT32_MAX);
 	queue->done++;
 	queue->counters.commands++;
@@ -37,7 +38,10 @@ void answer_good(struct tq_queue *queue, const struct vq_chain *chain,
 	};
 	bool from = request->direction == VSCSI_FROM_DEVICE;
 
+	bytes = sizeof(wire) + (from ? bytes : 0);
 	/* vscsi_request_parse() has seen to it that there is room. */
 	(void)vq_chain_write(chain, 0, &wire, sizeof(wire));
-	answer_used(queue, chain->head, sizeof(wire) + (from ? bytes : 0));
+	if (unlikely(queue->device.log))
+		(void)vq_device_log_chain(&queue->device, chain, bytes);
+	answer_used(queue, chain, bytes);
 }

@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include "queue.h"
+
+enum tq_store tq_store_of(int file)
+{
+	struct statfs system;
+
+	/* Whatever else it is, io_uring can serve it. */
+	if (fstatfs(file, &system) || system.f_type != TMPFS_MAGIC)
+		return TQ_STORE_FILE;
+	return TQ_STORE_PAGES;
+}
 
 int file_setup(struct tq_queue *queue)
 {
@@ -32,6 +45,8 @@ static void file_keep(struct slot *slot, const struct vq_chain *chain,
 {
 	slot->request = *request;
 	slot->bytes = bytes;
+	slot->flushes = false;
+	slot->failure = 0;
 	slot->chain = *chain;
 	slot->chain.segments = slot->segments;
 	memcpy(slot->segments, chain->segments,
@@ -39,12 +54,14 @@ static void file_keep(struct slot *slot, const struct vq_chain *chain,
 }
 
 /* The pieces that the data goes to or comes from; returns how many. */
-static unsigned int file_vector(struct slot *slot, bool write)
+static int file_vector(const struct vq_chain *chain,
+		       const struct vscsi_request *request,
+		       const struct transfer *transfer, struct iovec *vector)
 {
 	const struct vq_segment *from =
-		slot->segments + (write ? 0 : slot->chain.readable);
-	__u64 skip = slot->request.data_offset, left = slot->bytes;
-	unsigned int count = 0;
+		chain->segments + (transfer->write ? 0 : chain->readable);
+	__u64 skip = request->data_offset, left = transfer->bytes;
+	int count = 0;
 
 	for (; left; from++) {
 		__u64 part;
@@ -54,30 +71,76 @@ static unsigned int file_vector(struct slot *slot, bool write)
 			continue;
 		}
 		part = min_t(__u64, from->len - skip, left);
-		slot->vector[count].iov_base = (char *)from->base + skip;
-		slot->vector[count++].iov_len = part;
+		vector[count].iov_base = (char *)from->base + skip;
+		vector[count++].iov_len = part;
 		left -= part;
 		skip = 0;
 	}
 	return count;
 }
 
-bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
+bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
 		const struct transfer *transfer, const struct vq_chain *chain)
 {
+	int flags = transfer->stable ? RWF_DSYNC : 0;
+	int count =
+		file_vector(chain, &queue->request, transfer, queue->vector);
+	ssize_t served;
+
+	if (transfer->write)
+		served = pwritev2(unit->file, queue->vector, count,
+				  (off_t)transfer->offset, flags);
+	else
+		served = preadv(unit->file, queue->vector, count,
+				(off_t)transfer->offset);
+	return served == (ssize_t)transfer->bytes;
+}
+
+/* Takes a slot for a command; NULL if there is none, or no entry for it. */
+static struct slot *file_take(struct tq_queue *queue,
+			      const struct vq_chain *chain, __u64 bytes,
+			      struct io_uring_sqe **entry)
+{
 	struct slot *slot = queue->free;
-	struct io_uring_sqe *entry;
-	unsigned int count;
 
 	/* There is an entry for each slot. */
 	if (!queue->ring_works || !slot)
-		return false;
-	entry = io_uring_get_sqe(&queue->uring);
-	if (!entry)
-		return false;
+		return NULL;
+	*entry = io_uring_get_sqe(&queue->uring);
+	if (!*entry)
+		return NULL;
 	queue->free = slot->next;
-	file_keep(slot, chain, &queue->request, transfer->bytes);
-	count = file_vector(slot, transfer->write);
+	file_keep(slot, chain, &queue->request, bytes);
+	queue->busy++;
+	queue->submitted++;
+	return slot;
+}
+
+bool file_flush(struct tq_queue *queue, const struct tq_unit *unit,
+		const struct vq_chain *chain)
+{
+	struct io_uring_sqe *entry;
+	struct slot *slot = file_take(queue, chain, 0, &entry);
+
+	if (!slot)
+		return false;
+	slot->flushes = true;
+	io_uring_prep_fsync(entry, unit->file, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(entry, slot);
+	return true;
+}
+
+bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
+		const struct transfer *transfer, const struct vq_chain *chain)
+{
+	struct io_uring_sqe *entry;
+	struct slot *slot = file_take(queue, chain, transfer->bytes, &entry);
+	unsigned int count;
+
+	if (!slot)
+		return false;
+	count = (unsigned int)file_vector(&slot->chain, &slot->request,
+					  transfer, slot->vector);
 	if (transfer->write)
 		io_uring_prep_writev2(entry, unit->file, slot->vector, count,
 				      transfer->offset,
@@ -86,8 +149,6 @@ bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
 		io_uring_prep_readv(entry, unit->file, slot->vector, count,
 				    transfer->offset);
 	io_uring_sqe_set_data(entry, slot);
-	queue->busy++;
-	queue->submitted++;
 	return true;
 }
 
@@ -107,6 +168,10 @@ static void file_complete(struct tq_queue *queue, struct slot *slot, int result)
 {
 	queue->busy--;
 	if (result < 0 || (__u64)result != slot->bytes) {
+		/* The kernel tells of lost writes once: not to be tried again.
+		 */
+		if (slot->flushes)
+			slot->failure = -result;
 		slot->next = queue->failed;
 		queue->failed = slot;
 		return;

@@ -5,6 +5,14 @@
 
 #include "queue.h"
 
+static int queue_log(struct tq_queue *queue, const struct vq_log *log)
+{
+	if (!log)
+		return 0;
+	queue->log = *log;
+	return vq_device_log(&queue->device, &queue->log);
+}
+
 static int queue_start(struct tq_queue *queue, const struct tq_setup *setup)
 {
 	__u32 base = setup->base;
@@ -16,6 +24,8 @@ static int queue_start(struct tq_queue *queue, const struct tq_setup *setup)
 	if (!error && base != setup->base)
 		error = vq_device_init(&queue->device, &setup->rings,
 				       setup->memory, setup->features, base);
+	if (!error)
+		error = queue_log(queue, setup->log);
 	if (!error)
 		error = file_setup(queue);
 	if (error)
@@ -43,6 +53,8 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 		tq_queue_destroy(made);
 		return error;
 	}
+	if (made->inflight && made->call >= 0)
+		(void)eventfd_write(made->call, 1);
 	*queue = made;
 	return 0;
 }
@@ -65,6 +77,11 @@ const struct vscsi_request *tq_queue_command(const struct tq_queue *queue,
 	return queue->command;
 }
 
+int tq_queue_failure(const struct tq_queue *queue)
+{
+	return queue->command_slot ? queue->command_slot->failure : 0;
+}
+
 void tq_queue_answer(struct tq_queue *queue,
 		     const struct vscsi_response *response, const void *data,
 		     __u64 bytes)
@@ -74,7 +91,9 @@ void tq_queue_answer(struct tq_queue *queue,
 	/* The room for both was seen when the command was parsed. */
 	(void)vscsi_response_write(response, chain);
 	(void)vq_chain_write(chain, queue->command->data_offset, data, bytes);
-	answer_used(queue, chain->head, RESPONSE_BYTES + bytes);
+	/* A store that failed may have written anything. */
+	(void)vq_device_log_chain(&queue->device, chain, chain->writable_bytes);
+	answer_used(queue, chain, RESPONSE_BYTES + bytes);
 	queue->counters.handed++;
 	if (queue->command_slot)
 		file_release(queue, queue->command_slot);

@@ -22,6 +22,8 @@
  * @request: the command
  * @chain: its chain, pointing into @segments
  * @bytes: how much the file is to read or write
+ * @flushes: whether it is to make safe what it has instead
+ * @failure: errno of a flush that failed, or 0
  * @next: next free slot, or next failed one
  * @segments: the chain's segments
  * @vector: the part of them that data goes to or comes from
@@ -30,6 +32,8 @@ struct slot {
 	struct vscsi_request request;
 	struct vq_chain chain;
 	__u64 bytes;
+	bool flushes;
+	int failure;
 	struct slot *next;
 	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
 	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
@@ -40,6 +44,7 @@ struct slot {
  * @device: the virtqueue
  * @map: the units
  * @inflight: the in-flight area or NULL
+ * @log: where writes to the guest's memory are logged, if @device has a log
  * @request: the command that is looked at
  * @command: the command that the caller has
  * @command_chain: its chain
@@ -70,12 +75,14 @@ struct slot {
  * @used: chains to publish
  * @chains: chains that were taken
  * @segments: their segments
+ * @vector: pieces of a request that is served at once
  * @slots: all of them
  */
 struct tq_queue {
 	struct vq_device device;
 	const struct tq_map *map;
 	struct tq_inflight *inflight;
+	struct vq_log log;
 	struct vscsi_request request;
 	const struct vscsi_request *command;
 	const struct vq_chain *command_chain;
@@ -106,6 +113,7 @@ struct tq_queue {
 	struct vq_used used[QUEUE_BATCH];
 	struct vq_chain chains[QUEUE_BATCH];
 	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
+	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
 	struct slot slots[QUEUE_SLOTS];
 };
 
@@ -133,17 +141,26 @@ struct transfer {
 bool transfer_decode(const struct vscsi_request *request,
 		     const struct tq_unit *unit, struct transfer *transfer);
 
+/* The same for SYNCHRONIZE CACHE. */
+bool flush_decode(const struct vscsi_request *request,
+		  const struct tq_unit *unit);
+
 /* answer.c: answers go to a batch, which is published when it is full. */
 void answer_good(struct tq_queue *queue, const struct vq_chain *chain,
 		 const struct vscsi_request *request, __u64 bytes);
-void answer_used(struct tq_queue *queue, __u32 head, __u64 bytes);
+void answer_used(struct tq_queue *queue, const struct vq_chain *chain,
+		 __u64 bytes);
 void answer_publish(struct tq_queue *queue);
 
-/* file.c: reads and writes of files, through io_uring. */
+/* file.c: reads and writes of files, at once or through io_uring. */
 int file_setup(struct tq_queue *queue);
 void file_teardown(struct tq_queue *queue);
+bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
+		const struct transfer *transfer, const struct vq_chain *chain);
 bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
 		const struct transfer *transfer, const struct vq_chain *chain);
+bool file_flush(struct tq_queue *queue, const struct tq_unit *unit,
+		const struct vq_chain *chain);
 void file_submit(struct tq_queue *queue);
 bool file_reap(struct tq_queue *queue);
 void file_wait(struct tq_queue *queue);

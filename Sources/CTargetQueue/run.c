@@ -14,24 +14,22 @@ static struct tq_unit *run_unit(const struct tq_map *map,
 	return virt_load_acquire(&map->units[address->target][address->lun]);
 }
 
-/* Null and memory have nothing that could fail. */
-static void run_copy(struct tq_queue *queue, const struct tq_unit *unit,
-		     const struct transfer *transfer,
-		     const struct vq_chain *chain)
+/* Reads or writes where that takes no waiting; false if it failed. */
+static bool run_now(struct tq_queue *queue, const struct tq_unit *unit,
+		    const struct transfer *transfer,
+		    const struct vq_chain *chain)
 {
-	const struct vscsi_request *request = &queue->request;
-	char *memory = unit->memory;
+	char *memory = (char *)unit->memory + transfer->offset;
+	__u64 offset = queue->request.data_offset;
 
 	if (unit->store == TQ_STORE_NULL)
-		return;
+		return true;
+	if (unit->store == TQ_STORE_PAGES)
+		return file_serve(queue, unit, transfer, chain);
 	/* The chain has so much room: transfer_decode() has compared. */
 	if (transfer->write)
-		(void)vq_chain_read(chain, request->data_offset,
-				    memory + transfer->offset, transfer->bytes);
-	else
-		(void)vq_chain_write(chain, request->data_offset,
-				     memory + transfer->offset,
-				     transfer->bytes);
+		return !vq_chain_read(chain, offset, memory, transfer->bytes);
+	return !vq_chain_write(chain, offset, memory, transfer->bytes);
 }
 
 static enum served run_hand(struct tq_queue *queue,
@@ -43,6 +41,19 @@ static enum served run_hand(struct tq_queue *queue,
 	return SERVED_HANDED;
 }
 
+/* Flushes, where that is what the command asks for. */
+static enum served run_other(struct tq_queue *queue, const struct tq_unit *unit,
+			     const struct vq_chain *chain)
+{
+	if (!flush_decode(&queue->request, unit))
+		return run_hand(queue, &queue->request, chain);
+	if (unit->store != TQ_STORE_FILE)
+		answer_good(queue, chain, &queue->request, 0);
+	else if (!file_flush(queue, unit, chain))
+		return run_hand(queue, &queue->request, chain);
+	return SERVED_DONE;
+}
+
 static enum served run_command(struct tq_queue *queue,
 			       const struct vq_chain *chain)
 {
@@ -50,14 +61,17 @@ static enum served run_command(struct tq_queue *queue,
 		run_unit(queue->map, &queue->request.command.address);
 	struct transfer transfer;
 
-	if (!unit || !transfer_decode(&queue->request, unit, &transfer))
+	if (!unit)
 		return run_hand(queue, &queue->request, chain);
+	if (unlikely(!transfer_decode(&queue->request, unit, &transfer)))
+		return run_other(queue, unit, chain);
 	if (unit->store == TQ_STORE_FILE) {
 		if (file_start(queue, unit, &transfer, chain))
 			return SERVED_DONE;
 		return run_hand(queue, &queue->request, chain);
 	}
-	run_copy(queue, unit, &transfer, chain);
+	if (unlikely(!run_now(queue, unit, &transfer, chain)))
+		return run_hand(queue, &queue->request, chain);
 	answer_good(queue, chain, &queue->request, transfer.bytes);
 	return SERVED_DONE;
 }
@@ -70,10 +84,12 @@ static enum served run_chain(struct tq_queue *queue,
 	if (likely(!error))
 		return run_command(queue, chain);
 	if (error == -ENOSPC ||
-	    vscsi_command_reject(chain, VIRTIO_SCSI_S_BAD_TARGET))
-		answer_used(queue, chain->head, 0);
-	else
-		answer_used(queue, chain->head, RESPONSE_BYTES);
+	    vscsi_command_reject(chain, VIRTIO_SCSI_S_BAD_TARGET)) {
+		answer_used(queue, chain, 0);
+		return SERVED_DONE;
+	}
+	(void)vq_device_log_chain(&queue->device, chain, RESPONSE_BYTES);
+	answer_used(queue, chain, RESPONSE_BYTES);
 	return SERVED_DONE;
 }
 
@@ -114,6 +130,19 @@ static int run_resume(struct tq_queue *queue)
 	return 0;
 }
 
+/* The driver's processor has the lines of headers and responses. */
+static void run_fetch(const struct vq_chain *chains, __u32 count)
+{
+	for (__u32 i = 0; i < count; i++) {
+		const struct vq_segment *segments = chains[i].segments;
+
+		if (chains[i].readable)
+			prefetch(segments->base);
+		if (chains[i].writable)
+			prefetch(segments[chains[i].readable].base);
+	}
+}
+
 static int run_take(struct tq_queue *queue)
 {
 	int error;
@@ -125,9 +154,11 @@ static int run_take(struct tq_queue *queue)
 	error = vq_device_pop_batch(&queue->device, queue->segments,
 				    VQ_CHAIN_SEGMENTS_MAX, queue->chains,
 				    QUEUE_BATCH, &queue->taken);
-	if (!error)
-		inflight_take(queue, queue->chains, queue->taken);
-	return error;
+	if (error)
+		return error;
+	run_fetch(queue->chains, queue->taken);
+	inflight_take(queue, queue->chains, queue->taken);
+	return 0;
 }
 
 /* Whether to let what is in flight come to its end before taking more. */

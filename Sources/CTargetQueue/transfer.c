@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "queue.h"
 
-#define OPCODE_READ_10	0x28
-#define OPCODE_WRITE_10 0x2a
-#define OPCODE_READ_16	0x88
-#define OPCODE_WRITE_16 0x8a
+#define OPCODE_READ_10		    0x28
+#define OPCODE_WRITE_10		    0x2a
+#define OPCODE_READ_16		    0x88
+#define OPCODE_WRITE_16		    0x8a
+#define OPCODE_SYNCHRONIZE_CACHE_10 0x35
+#define OPCODE_SYNCHRONIZE_CACHE_16 0x91
 
 #define FLAG_FUA 0x08
 #define FLAG_DPO 0x10
@@ -28,13 +30,19 @@ struct extent {
 	bool write;
 };
 
-static __u64 big_endian(const __u8 *bytes, unsigned int count)
+static __u32 big_endian_16(const __u8 *bytes)
 {
-	__u64 value = 0;
+	return (__u32)bytes[0] << 8 | bytes[1];
+}
 
-	while (count--)
-		value = value << 8 | *bytes++;
-	return value;
+static __u32 big_endian_32(const __u8 *bytes)
+{
+	return big_endian_16(bytes) << 16 | big_endian_16(bytes + 2);
+}
+
+static __u64 big_endian_64(const __u8 *bytes)
+{
+	return (__u64)big_endian_32(bytes) << 32 | big_endian_32(bytes + 4);
 }
 
 static bool extent_decode(const __u8 *cdb, struct extent *extent)
@@ -43,15 +51,15 @@ static bool extent_decode(const __u8 *cdb, struct extent *extent)
 	switch (cdb[0]) {
 	case OPCODE_READ_10:
 	case OPCODE_WRITE_10:
-		extent->block = big_endian(cdb + 2, 4);
-		extent->count = (__u32)big_endian(cdb + 7, 2);
+		extent->block = big_endian_32(cdb + 2);
+		extent->count = big_endian_16(cdb + 7);
 		extent->control = cdb[9];
 		extent->write = cdb[0] == OPCODE_WRITE_10;
 		return true;
 	case OPCODE_READ_16:
 	case OPCODE_WRITE_16:
-		extent->block = big_endian(cdb + 2, 8);
-		extent->count = (__u32)big_endian(cdb + 10, 4);
+		extent->block = big_endian_64(cdb + 2);
+		extent->count = big_endian_32(cdb + 10);
 		extent->control = cdb[15];
 		extent->write = cdb[0] == OPCODE_WRITE_16;
 		return true;
@@ -86,4 +94,22 @@ bool transfer_decode(const struct vscsi_request *request,
 	       transfer->bytes <= request->data_bytes &&
 	       request->direction ==
 		       (extent.write ? VSCSI_TO_DEVICE : VSCSI_FROM_DEVICE);
+}
+
+bool flush_decode(const struct vscsi_request *request,
+		  const struct tq_unit *unit)
+{
+	const __u8 *cdb = request->command.cdb;
+	unsigned int bytes = 10;
+
+	if (cdb[0] == OPCODE_SYNCHRONIZE_CACHE_16)
+		bytes = 16;
+	else if (cdb[0] != OPCODE_SYNCHRONIZE_CACHE_10)
+		return false;
+	/* All blocks, and an answer when it is done: what drivers ask for. */
+	for (unsigned int i = 1; i < bytes; i++)
+		if (cdb[i])
+			return false;
+	return virt_load_acquire(&unit->open) & TQ_OPEN_WRITE &&
+	       request->direction == VSCSI_NO_DATA;
 }

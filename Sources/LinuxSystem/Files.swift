@@ -75,6 +75,9 @@ extension FilePath {
         if unsafe utimes(string, nil) != 0 { throw Errno(rawValue: Glibc.errno) }
     }
 
+    /// Whether it is a UNIX socket, which an open file never is; the corresponding C function is `stat`.
+    public func isSocket() throws(Errno) -> Bool { try stat().type == .socket }
+
     /// How much room its file system has for this user, in bytes; the corresponding C function is `statvfs`.
     public func freeBytes() throws(Errno) -> Int {
         var bytes: UInt = 0
@@ -101,15 +104,35 @@ extension FilePath {
         }
     }
 
-    /// Makes a directory with a new name in the directory for temporary files; the C function is `mkdtemp`.
-    public static func makeTemporaryDirectory(prefix: String) throws(Errno) -> FilePath {
-        let parent = FilePath(SystemCalls.environmentValue("TMPDIR") ?? "/tmp")
+    /// Makes a directory with a new name; the C function is `mkdtemp`.
+    ///
+    /// - Parameter parent: where; nil is the directory for temporary files.
+    public static func makeTemporaryDirectory(prefix: String, in parent: FilePath? = nil) throws(Errno)
+        -> FilePath
+    {
+        let parent = parent ?? FilePath(SystemCalls.environmentValue("TMPDIR") ?? "/tmp")
         guard let template = unsafe strdup(parent.appending("\(prefix).XXXXXX").string) else {
             throw .noMemory
         }
         defer { unsafe free(template) }
         guard unsafe mkdtemp(template) != nil else { throw Errno(rawValue: Glibc.errno) }
         return FilePath(unsafe String(cString: template))
+    }
+
+    /// Makes a file of zeroes that take no space yet; the corresponding C functions are `open` and `ftruncate`.
+    ///
+    /// - Throws: `EEXIST` where there is something by that name.
+    public func makeFile(byteCount: Int64) throws(Errno) {
+        let file = try Errno.narrow {
+            try FileDescriptor.open(
+                self,
+                .writeOnly,
+                options: [.create, .exclusiveCreate, .closeOnExec],
+                permissions: .ownerReadWrite
+            )
+        }
+        let owner = OwnedDescriptor(adopting: file)
+        try Errno.narrow { try owner.descriptor.resize(to: byteCount) }
     }
 
     /// Removes a file, or a directory with all that is in it; links are removed, not followed.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import Synchronization
-import SystemPackage
+public import SystemPackage
 
 /// A direct access block device, as SPC-4 and SBC-3 describe it: the commands, on a store.
 ///
@@ -97,6 +97,9 @@ public final class LogicalUnit: Sendable {
         }
         return (found, settings)
     }
+
+    /// How a command ends that wrote or flushed past the unit, and failed.
+    public func failed(writing error: Errno) -> CommandOutcome { outcome(of: .check(Sense(writing: error))) }
 
     private func outcome(of refusal: Refusal) -> CommandOutcome {
         switch refusal {

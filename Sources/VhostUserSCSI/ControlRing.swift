@@ -20,7 +20,8 @@ struct ControlRing: ~Copyable {
             setup.addresses,
             table: setup.memory,
             features: setup.features,
-            base: UInt32(setup.base)
+            base: UInt32(setup.base),
+            log: setup.log
         )
         self.setup = setup
     }
@@ -64,7 +65,10 @@ struct ControlRing: ~Copyable {
             error = unsafe vscsi_control_respond(&chain, &control, response)
         }
         let isTask = control.type == UInt32(VIRTIO_SCSI_T_TMF)
-        let used = [UsedChain(id: unsafe chain.head, len: error == 0 ? (isTask ? 1 : 5) : 0)]
+        let written = error == 0 ? (isTask ? 1 : 5) : 0
+        let used = [UsedChain(id: unsafe chain.head, len: UInt32(written))]
+        // What was written fits.
+        do throws(Errno) { try queue.logWrites(index, byteCount: written) } catch { preconditionFailure() }
         queue.push(used.span)
     }
 

@@ -67,7 +67,8 @@ struct EventRing: ~Copyable {
             table: setup.memory,
             features: setup.features,
             base: UInt32(setup.base),
-            batch: 1
+            batch: 1,
+            log: setup.log
         )
         self.setup = setup
         queue.disableNotify()
@@ -111,6 +112,7 @@ struct EventRing: ~Copyable {
         let fits = queue.writableBytes(0) >= UInt64(bytes.count)
         // The span covers the array's bytes.
         if fits { try unsafe queue.write(0, offset: 0, bytes.span.bytes) }
+        if fits { try queue.logWrites(0, byteCount: bytes.count) }
         hasMissed = !fits
         let used = [UsedChain(id: queue.head(0), len: fits ? UInt32(bytes.count) : 0)]
         queue.push(used.span)

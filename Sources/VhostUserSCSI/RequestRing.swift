@@ -59,6 +59,7 @@ import Virtqueue
         unsafe parameters.inflight = setup.inflight.flatMap { inflight in
             unsafe UnsafeMutablePointer(bitPattern: UInt(inflight.part))
         }
+        unsafe parameters.log = setup.log.map { unsafe UnsafePointer($0.entry) }
         unsafe parameters.features = setup.features
         unsafe parameters.base = UInt32(setup.base)
         unsafe parameters.kick = setup.kick?.number ?? -1
@@ -112,6 +113,10 @@ import Virtqueue
         }
         guard let target = units[request.command.address.target] else {
             return respond(response: UInt8(VIRTIO_SCSI_S_BAD_TARGET))
+        }
+        let failure = unsafe tq_queue_failure(queue)
+        if failure != 0, let unit = target[request.command.address.lun] {
+            return respond(unit.failed(writing: Errno(rawValue: failure)), provided: 0, [])
         }
         let provided = Int(clamping: request.data_bytes)
         let room = min(provided, LogicalUnit.maximumTransfer)

@@ -13,6 +13,12 @@ public final class SCSIHostDevice: VhostUserDevice {
     /// `VIRTIO_SCSI_F_HOTPLUG`, `_CHANGE`, `VIRTIO_RING_F_INDIRECT_DESC`, `_EVENT_IDX`, `VIRTIO_F_VERSION_1`.
     public let features: UInt64 = 1 << 1 | 1 << 2 | 1 << 28 | 1 << 29 | TransportFeatures.version1
 
+    /// `struct virtio_scsi_config`, as QEMU and the kernel's target have it.
+    public let configuration: [UInt8] =
+        [64, 1022, 0xffff, 128].flatMap { UInt32($0).littleEndianBytes } + UInt32(16).littleEndianBytes
+        + [96, 32].flatMap { UInt32($0).littleEndianBytes } + UInt16(0).littleEndianBytes
+        + UInt16(255).littleEndianBytes + UInt32(16383).littleEndianBytes
+
     private let units: UnitMap
     private let nexus: Nexus
     private let spin: Duration

@@ -105,7 +105,7 @@ import SystemPackage
             unsafe entry.store = TQ_STORE_MEMORY
             unsafe entry.memory = store.memory.base
         case let store as FileStore:
-            unsafe entry.store = TQ_STORE_FILE
+            unsafe entry.store = tq_store_of(store.descriptor.rawValue)
             unsafe entry.file = store.descriptor.rawValue
         default: return nil
         }

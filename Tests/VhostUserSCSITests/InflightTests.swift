@@ -109,8 +109,14 @@ struct InflightTests {
         unsafe map.initialize(to: tq_map())
         defer { unsafe map.deallocate() }
         let place = memory.userAddress(of: area)
-        let made = try unsafe queue(driver.addresses, table, map, place, base: UInt32(published))
-        let server = unsafe Server(queue: made)
+        // A front-end that lost its back-end goes on from the used index.
+        let server = try unsafe QueueUnderTest(
+            driver.addresses,
+            table,
+            map,
+            inflight: place,
+            base: UInt32(published)
+        )
         let thread = try WorkerThread(name: "queue") { server.run() }
         var answered: [UInt64] = []
         var room = [Completion](repeating: Completion(), count: Self.requests)
@@ -122,52 +128,13 @@ struct InflightTests {
         }
         // Whatever would come twice has the time to come.
         SystemCalls.sleep(microseconds: 2000)
-        unsafe tq_queue_stop(server.queue)
+        server.stop()
         thread.join()
         var span = room.mutableSpan
         let late = try driver.reap(into: &span)
         #expect(late == 0)
         let notedUsed = memory.read(area) { unsafe $0.unsafeLoad(fromByteOffset: 14, as: UInt16.self) }
         #expect(notedUsed == UInt16(Self.requests))
-        unsafe tq_queue_destroy(server.queue)
         return answered
-    }
-
-    private func queue(
-        _ ring: RingAddresses,
-        _ table: GuestMemoryTable,
-        _ map: UnsafeMutablePointer<tq_map>,
-        _ area: UInt64,
-        base: UInt32
-    ) throws -> OpaquePointer {
-        var setup = unsafe tq_setup()
-        unsafe setup.rings = ring.rings
-        unsafe setup.memory = UnsafePointer(table.table)
-        unsafe setup.map = UnsafePointer(map)
-        unsafe setup.inflight = UnsafeMutablePointer(bitPattern: UInt(area))
-        unsafe setup.features = 1 << 32
-        // A front-end that lost its back-end goes on from the used index.
-        unsafe setup.base = base
-        unsafe setup.kick = -1
-        unsafe setup.call = -1
-        var queue: OpaquePointer?
-        #expect(unsafe tq_queue_create(&setup, &queue) == 0)
-        guard let made = unsafe queue else { throw Errno.noMemory }
-        return unsafe made
-    }
-}
-
-/// Answers every command with BAD TARGET.
-///
-/// Sendable although it holds a pointer: the queue is handed over to one thread.
-@safe private struct Server: @unchecked Sendable {
-    let queue: OpaquePointer
-
-    func run() {
-        while unsafe tq_queue_run(queue) == TQ_COMMAND {
-            var answer = vscsi_response()
-            answer.response = 3
-            unsafe tq_queue_answer(queue, &answer, nil, 0)
-        }
     }
 }

@@ -36,9 +36,10 @@ struct ServeTests {
         }
     }
 
-    @Test(arguments: [0, 50])
-    func aFileHoldsWhatIsWritten(_ spin: Int) throws {
-        let directory = try FilePath.makeTemporaryDirectory(prefix: "disk")
+    /// On a disk, and in a file system that is memory: queues take different ways to their files.
+    @Test(arguments: ["/var/tmp", "/dev/shm"], [0, 50])
+    func aFileHoldsWhatIsWritten(_ place: String, _ spin: Int) throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "disk", in: FilePath(place))
         let file = directory.appending("disk.img")
         try file.write([UInt8](repeating: 0, count: 4 << 20))
         try withInitiator(["0=file:\(file)"], depth: 8, spin: .microseconds(spin)) { (initiator) throws in

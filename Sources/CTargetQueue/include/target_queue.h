@@ -36,12 +36,23 @@
  * @TQ_STORE_NULL: nowhere: reads leave the buffer as it is, writes are lost
  * @TQ_STORE_MEMORY: in memory of this process
  * @TQ_STORE_FILE: in a file or block device, read and written by io_uring
+ * @TQ_STORE_PAGES: in a file that is memory, read and written at once:
+ *	io_uring would hand its requests to threads that do just that
  */
 enum tq_store {
 	TQ_STORE_NULL,
 	TQ_STORE_MEMORY,
 	TQ_STORE_FILE,
+	TQ_STORE_PAGES,
 };
+
+/**
+ * tq_store_of() - what a file is as a store
+ * @file: descriptor of a file or block device
+ *
+ * Return: TQ_STORE_FILE or TQ_STORE_PAGES.
+ */
+enum tq_store tq_store_of(int file);
 
 /**
  * struct tq_unit - a logical unit, as far as reads and writes need it
@@ -49,7 +60,7 @@ enum tq_store {
  * @block_shift: logarithm of the block size, 9 or 12
  * @blocks: how many blocks there are
  * @memory: TQ_STORE_MEMORY: the first block
- * @file: TQ_STORE_FILE: descriptor
+ * @file: TQ_STORE_FILE, TQ_STORE_PAGES: descriptor
  * @open: TQ_OPEN_*
  *
  * @blocks and @open are changed by tq_unit_open() alone; everything else stays
@@ -137,6 +148,7 @@ struct tq_inflight {
  * @memory: the memory table; outlives the queue
  * @map: the units; outlives the queue
  * @inflight: the in-flight area, or NULL
+ * @log: where to log writes to the guest's memory, copied; or NULL
  * @features: the virtio features in use
  * @base: as vq_device_init() takes it
  * @kick: eventfd that the driver signals, or -1 to poll the ring
@@ -148,6 +160,7 @@ struct tq_setup {
 	const struct vq_memory *memory;
 	const struct tq_map *map;
 	struct tq_inflight *inflight;
+	const struct vq_log *log;
 	__u64 features;
 	__u32 base;
 	int kick;
@@ -162,9 +175,12 @@ struct tq_queue;
  * @setup: what it works with; copied
  * @queue: the queue
  *
- * Return: 0; -ENOMEM; what vq_device_init() gives for the ring; -EPROTO if
- * the in-flight area contradicts the ring; what eventfd() and
- * io_uring_queue_init() give.
+ * A queue that goes on where another one died signals the driver once: the
+ * other one may have answered without doing so.
+ *
+ * Return: 0; -ENOMEM; what vq_device_init() gives for the ring, and
+ * vq_device_log() for the log; -EPROTO if the in-flight area contradicts the
+ * ring; what eventfd() and io_uring_queue_init() give.
  */
 int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue);
 
@@ -196,6 +212,15 @@ int tq_queue_run(struct tq_queue *queue);
  */
 const struct vscsi_request *tq_queue_command(const struct tq_queue *queue,
 					     const struct vq_chain **chain);
+
+/**
+ * tq_queue_failure() - what went wrong already
+ * @queue: a queue that tq_queue_run() returned TQ_COMMAND for
+ *
+ * Return: 0 for a command that the caller is to carry out; the errno that a
+ * flush failed with, which is to be the answer.
+ */
+int tq_queue_failure(const struct tq_queue *queue);
 
 /**
  * tq_queue_answer() - answer the command that the caller has

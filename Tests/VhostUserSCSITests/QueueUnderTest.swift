@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+import CTargetQueue
+import CVirtioSCSI
+import CVirtqueue
+import LinuxSystem
+import SystemPackage
+import Virtqueue
+
+/// A queue that answers whatever it does not serve itself with BAD TARGET.
+///
+/// Sendable although it holds a pointer: the queue is used by one thread, but for what any may call.
+@safe final class QueueUnderTest: @unchecked Sendable {
+    private let queue: OpaquePointer
+    private let table: GuestMemoryTable
+    private let log: DirtyLog?
+
+    /// - Parameter inflight: the address of the in-flight area, or 0.
+    @unsafe init(
+        _ ring: RingAddresses,
+        _ table: GuestMemoryTable,
+        _ map: UnsafeMutablePointer<tq_map>,
+        inflight: UInt64 = 0,
+        base: UInt32 = 0,
+        log: DirtyLog? = nil
+    ) throws {
+        self.table = table
+        self.log = log
+        var setup = unsafe tq_setup()
+        unsafe setup.rings = ring.rings
+        unsafe setup.memory = UnsafePointer(table.table)
+        unsafe setup.map = UnsafePointer(map)
+        unsafe setup.inflight = UnsafeMutablePointer(bitPattern: UInt(inflight))
+        unsafe setup.log = log.map { unsafe UnsafePointer($0.entry) }
+        unsafe setup.features = 1 << 32
+        unsafe setup.base = base
+        unsafe setup.kick = -1
+        unsafe setup.call = -1
+        var made: OpaquePointer?
+        try Errno.check(unsafe tq_queue_create(&setup, &made))
+        guard let queue = unsafe made else { throw Errno.noMemory }
+        unsafe self.queue = queue
+    }
+
+    deinit {
+        unsafe tq_queue_destroy(queue)
+    }
+
+    func run() {
+        while unsafe tq_queue_run(queue) == TQ_COMMAND {
+            var answer = vscsi_response()
+            answer.response = 3
+            unsafe tq_queue_answer(queue, &answer, nil, 0)
+        }
+    }
+
+    func stop() { unsafe tq_queue_stop(queue) }
+}
