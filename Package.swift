@@ -72,12 +72,27 @@ let package = Package(
                 .define("_GNU_SOURCE"),
             ]
         ),
+        // libnbd is loaded when it is needed: its headers are.
+        .target(
+            name: "CNBD",
+            cSettings: [
+                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+                .define("_GNU_SOURCE"),
+            ]
+        ),
+        .target(
+            name: "CSandbox",
+            cSettings: [
+                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+                .define("_GNU_SOURCE"),
+            ]
+        ),
         .target(name: "CRingBench", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
         .target(
             name: "LinuxSystem",
-            dependencies: ["CLinux", "CMemoryGuard", system],
+            dependencies: ["CLinux", "CMemoryGuard", "CNBD", "CSandbox", system],
             swiftSettings: settings
         ),
         .target(name: "OptionParsing", swiftSettings: settings),
@@ -285,20 +300,31 @@ let package = Package(
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["TestVM", "LinuxSystem", subprocess, system],
+            dependencies: [
+                "CVirtqueue", "LinuxSystem", "TestVM", "VhostUser", "Virtqueue", subprocess, system,
+            ],
             exclude: ["Guest", "Modules"],
             swiftSettings: settings
         ),
     ]
 )
 
-// libFuzzer runs these, and only Scripts/fuzz-readers builds them: with its instrumentation and its loop.
+// libFuzzer runs these, and only Scripts/fuzz-readers and Scripts/fuzz-messages build them: with its instrumentation
+// and its loop.
 if Context.environment["RINGSIDE_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "Readers",
             dependencies: ["LinuxSystem", "Minidump", system],
             path: "Tests/Fuzz/Readers",
+            swiftSettings: settings
+        )
+    )
+    package.targets.append(
+        .executableTarget(
+            name: "Messages",
+            dependencies: ["LinuxSystem", "SCSITarget", "VhostUser", "VhostUserSCSI", system],
+            path: "Tests/Fuzz/Messages",
             swiftSettings: settings
         )
     )

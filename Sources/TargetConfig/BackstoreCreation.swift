@@ -113,7 +113,7 @@ extension TargetTree {
     }
 
     /// A serial that stays the same across reboots: a guest knows its disks by it. Shaped as targetcli shapes it.
-    static func serial(of name: String) -> String {
+    package static func serial(of name: String) -> String {
         let digits = StableHash.hexadecimal("serial:\(name)") + StableHash.hexadecimal("unit:\(name)")
         var rest = Substring(digits)
         return [8, 4, 4, 4, 12].map { count in

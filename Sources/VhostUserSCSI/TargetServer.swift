@@ -2,6 +2,7 @@
 import Glibc
 public import LinuxSystem
 import SCSITarget
+import Synchronization
 public import SystemPackage
 import VhostUser
 
@@ -51,7 +52,7 @@ public final class TargetServer {
         -> UnixSocket
     {
         do throws(Errno) {
-            let listener = try UnixSocket(listeningAt: path, permissions: permissions)
+            let listener = try bind(path, permissions)
             try SystemCalls.setNonBlocking(listener.descriptor)
             return listener
         } catch {
@@ -60,8 +61,29 @@ public final class TargetServer {
                 "listen at",
                 path.string,
                 errno: error,
-                hint: inUse ? "remove it if no server uses it any more" : nil
+                hint: inUse ? "a server uses it, or it is no socket" : nil
             )
+        }
+    }
+
+    /// Takes the name of a server that was killed: a socket that nobody listens at any more.
+    private static func bind(_ path: FilePath, _ permissions: FilePermissions) throws(Errno) -> UnixSocket {
+        do throws(Errno) {
+            return try UnixSocket(listeningAt: path, permissions: permissions)
+        } catch {
+            guard error == .addressInUse, try isDeserted(path) else { throw error }
+            try path.removeFile()
+            return try UnixSocket(listeningAt: path, permissions: permissions)
+        }
+    }
+
+    private static func isDeserted(_ path: FilePath) throws(Errno) -> Bool {
+        guard try path.isSocket() else { return false }
+        do throws(Errno) {
+            _ = try UnixSocket(connectingTo: path)
+            return false
+        } catch {
+            return error == .connectionRefused
         }
     }
 
@@ -92,6 +114,31 @@ public final class TargetServer {
             if waits[4].revents != 0 { answerControl() }
             if waits[5].revents != 0 { session?.device.reportMissed() }
         }
+    }
+
+    /// Runs servers until `stop` becomes readable, each on a thread of its own; nobody else may use them from then on.
+    ///
+    /// - Throws: the first failure, once all have ended.
+    public static func run(_ servers: [TargetServer], until stop: FileDescriptor) throws(OperationError) {
+        if servers.count == 1 { return try servers[0].run(until: stop) }
+        let failures = Mutex<[OperationError]>([])
+        let threads: [WorkerThread]
+        do throws(Errno) {
+            threads = try servers.map { server throws(Errno) in
+                let handed = HandedServer(server: server)
+                return try WorkerThread(name: "server") {
+                    do throws(OperationError) {
+                        try handed.server.run(until: stop)
+                    } catch {
+                        failures.withLock { $0.append(error) }
+                    }
+                }
+            }
+        } catch {
+            throw OperationError("start", "a thread for each of \(servers.count) sockets", errno: error)
+        }
+        for thread in threads { thread.join() }
+        if let failure = failures.withLock({ $0.first }) { throw failure }
     }
 
     private func entry(_ number: CInt) -> pollfd { pollfd(fd: number, events: Int16(POLLIN), revents: 0) }
@@ -125,6 +172,11 @@ public final class TargetServer {
         session?.back.close()
         session = nil
     }
+}
+
+/// A server on its way to the thread that alone uses it.
+private struct HandedServer: @unchecked Sendable {
+    let server: TargetServer
 }
 
 // Requests of whoever runs the server.

@@ -4,15 +4,17 @@ import OptionParsing
 public import SCSITarget
 public import SystemPackage
 
-/// A logical unit as a command line gives it: `[TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT]`.
+/// A logical unit as a command line gives it: `[TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE]`.
 ///
-/// Kinds are `file:PATH` (a file or block device), `ramdisk:SIZE` and `null:SIZE`. A comma in a path is written as two.
+/// Kinds are `file:PATH` (a file or block device), `ramdisk:SIZE`, `null:SIZE` and `nbd:URI`. A comma in a path is
+/// written as two.
 public struct UnitSpecification: Equatable, Sendable {
     /// Where the blocks are.
     public enum Backing: Equatable, Sendable {
         case file(FilePath)
         case ramdisk(ByteSize)
         case null(ByteSize)
+        case nbd(String)
     }
 
     /// The specification as it was given.
@@ -24,6 +26,8 @@ public struct UnitSpecification: Equatable, Sendable {
     public let isReadOnly: Bool
     /// The unit serial number; where none is given, one that stays the same for the same file or address.
     public let serial: String
+    /// Where persistent reservations are kept; nil where they end with the process.
+    public let reservations: FilePath?
 
     public init(_ text: String) throws(OperationError) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -46,6 +50,21 @@ public struct UnitSpecification: Equatable, Sendable {
         case let value: throw Self.refusal(text, "ro=\"\(value)\"", "it is on or off")
         }
         serial = try Self.serial(list, text) ?? Self.derivedSerial(backing, target, lun)
+        reservations = list["pr"].map { FilePath($0) }
+    }
+
+    /// A unit that is described elsewhere.
+    public init(
+        target: UInt8,
+        lun: UInt16,
+        backing: Backing,
+        blockSize: Int = 512,
+        isReadOnly: Bool = false,
+        serial: String
+    ) {
+        (self.target, self.lun, self.backing) = (target, lun, backing)
+        (self.blockSize, self.isReadOnly, self.serial) = (blockSize, isReadOnly, serial)
+        (text, reservations) = ("", nil)
     }
 
     /// Opens or makes the store.
@@ -57,17 +76,27 @@ public struct UnitSpecification: Equatable, Sendable {
                 store = try FileStore(path, blockSize: blockSize, isReadOnly: isReadOnly)
             case .ramdisk(let size): store = try RAMStore(byteCount: UInt64(size.bytes), blockSize: blockSize)
             case .null(let size): store = try NullStore(byteCount: UInt64(size.bytes), blockSize: blockSize)
+            case .nbd(let uri): store = try NBDStore(uri, blockSize: blockSize, isReadOnly: isReadOnly)
             }
         } catch {
             let cause = error == .invalidArgument ? "its size is no multiple of \(blockSize) bytes" : nil
-            throw OperationError("open", description, errno: error, cause: cause)
+            let hint = error == .noFunction ? "NBD servers take the package libnbd0" : nil
+            throw OperationError("open", description, errno: error, cause: cause, hint: hint)
         }
-        return (LogicalUnit(store: store, identity: UnitIdentity(serial: serial)), store)
+        let kept = try reservations.map { path throws(OperationError) in try ReservationFile(path) }
+        return (
+            LogicalUnit(store: store, identity: UnitIdentity(serial: serial), reservations: kept), store
+        )
     }
 }
 
 extension UnitSpecification: CustomStringConvertible {
     public var description: String { "\(target):\(lun)=\(store)" }
+
+    /// Whether serving it opens files or connections again, and not only once.
+    public var opensFiles: Bool {
+        if case .nbd = backing { true } else { reservations != nil }
+    }
 
     /// The store alone, as in `ramdisk:1G`.
     public var store: String {
@@ -75,6 +104,7 @@ extension UnitSpecification: CustomStringConvertible {
         case .file(let path): "file:\(path)"
         case .ramdisk(let size): "ramdisk:\(size)"
         case .null(let size): "null:\(size)"
+        case .nbd(let uri): "nbd:\(uri)"
         }
     }
 
@@ -91,24 +121,28 @@ extension UnitSpecification: CustomStringConvertible {
         return (target, UInt16(lun))
     }
 
+    private static let kinds = "file:PATH, ramdisk:SIZE, null:SIZE or nbd:URI"
+
     private static func list(_ pairs: String, _ text: String) throws(OperationError) -> OptionList {
         guard let colon = pairs.firstIndex(of: ":") else {
-            throw refusal(text, "it names no store", "file:PATH, ramdisk:SIZE or null:SIZE")
+            throw refusal(text, "it names no store", Self.kinds)
         }
         let store = pairs[..<colon] + "=" + pairs[pairs.index(after: colon)...]
         do {
-            return try OptionList(String(store), known: ["file", "ramdisk", "null", "bs", "ro", "serial"])
+            let known = ["file", "ramdisk", "null", "nbd", "bs", "ro", "serial", "pr"]
+            return try OptionList(String(store), known: known)
         } catch {
             throw refusal(text, error.description)
         }
     }
 
     private static func backing(_ list: OptionList, _ text: String) throws(OperationError) -> Backing {
-        let stores = list.options.filter { ["file", "ramdisk", "null"].contains($0.key) }
+        let stores = list.options.filter { ["file", "ramdisk", "null", "nbd"].contains($0.key) }
         guard stores.count == 1, let store = stores.first, store.position == 1, !store.value.isEmpty else {
-            throw refusal(text, "it names no store, or several", "file:PATH, ramdisk:SIZE or null:SIZE")
+            throw refusal(text, "it names no store, or several", Self.kinds)
         }
         if store.key == "file" { return .file(FilePath(store.value)) }
+        if store.key == "nbd" { return .nbd(store.value) }
         let size = try ByteSize(store.value)
         guard size.bytes > 0 else { throw refusal(text, "a size of 0") }
         return store.key == "null" ? .null(size) : .ramdisk(size)
@@ -125,6 +159,7 @@ extension UnitSpecification: CustomStringConvertible {
 
     private static func derivedSerial(_ backing: Backing, _ target: UInt8, _ lun: UInt16) -> String {
         if case .file(let path) = backing { return StableHash.hexadecimal(path.string) }
+        if case .nbd(let uri) = backing { return StableHash.hexadecimal(uri) }
         return StableHash.hexadecimal("\(target):\(lun)")
     }
 

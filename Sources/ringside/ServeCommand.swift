@@ -23,10 +23,19 @@ struct ServeRunCommand: ParsableCommand {
             Needs neither root nor a kernel module. It serves until SIGINT or SIGTERM, then answers what it has
             taken and ends. One front-end at a time; a next one may come when the first is gone.
 
-            A LUN is [TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT], where KIND:WHAT is
+            A LUN is [TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE]; persistent reservations
+            that are to survive (APTPL) are kept in pr's file. KIND:WHAT is
               file:PATH      a file or block device
               ramdisk:SIZE   memory, zeroes at first and gone at the end
+              nbd:URI        an NBD server's export, through libnbd: nbd://HOST/EXPORT, nbd+unix:///EXPORT?socket=PATH
               null:SIZE      nothing, for measuring: reads leave the guest's buffer as it is
+
+            With --targets, the file of `ringside target apply` says what to serve: each of its targets gets a socket
+            DIRECTORY/WWPN.sock and a control socket DIRECTORY/WWPN.ctl, and each portal group is the target of its tag,
+            as it is with the kernel's own.
+
+            Once it listens it gives up what it can: with --user, root; and all system calls but those that serving
+            takes, unless --no-seccomp is given. Calls that only an intruder makes end it.
 
             QEMU takes it with
               -object memory-backend-memfd,id=mem,size=512M,share=on -numa node,memdev=mem
@@ -36,12 +45,14 @@ struct ServeRunCommand: ParsableCommand {
               ringside serve --socket /run/ringside/disk.sock --lun 0=file:disk.img
               ringside serve --socket s --lun 0=file:/dev/vg/a,bs=4096 --lun 1=ramdisk:1G --lun 1:0=file:b.img,ro=on
               ringside serve --socket s --lun 0=null:1T --spin 0
+              ringside serve --socket s --lun '0=nbd:nbd+unix:///?socket=/run/nbd.sock'
+              ringside serve --targets targets.yaml --directory /run/ringside --user nobody --mode 666
               ringside serve --dry-run --socket s --lun 0=file:disk.img
             """
     )
 
     @Option(help: "Where to listen.", completion: .file())
-    var socket: String
+    var socket: String?
 
     @Option(
         help: ArgumentHelp("A logical unit; may be repeated.", valueName: "[target:]lun=store"),
@@ -54,6 +65,18 @@ struct ServeRunCommand: ParsableCommand {
         completion: .file()
     )
     var control: String?
+
+    @Option(help: "Serve what a file says, as `ringside target apply` takes it.", completion: .file())
+    var targets: String?
+
+    @Option(help: "Where the sockets of --targets are made.", completion: .directory)
+    var directory: String?
+
+    @Option(help: "Become this user once the sockets and stores are open.")
+    var user: String?
+
+    @Flag(help: "Keep all system calls.")
+    var noSeccomp = false
 
     @Option(
         help: "The socket's permissions, in octal: who may not write cannot connect.",
@@ -80,7 +103,13 @@ struct ServeRunCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard !lun.isEmpty else {
+        if targets != nil {
+            guard directory != nil, socket == nil, control == nil, lun.isEmpty else {
+                throw ValidationError("--targets takes --directory, and no --socket, --control or --lun.")
+            }
+        } else if socket == nil || directory != nil {
+            throw ValidationError("Give --socket and --lun, or --targets and --directory.")
+        } else if lun.isEmpty {
             throw ValidationError("Give at least one --lun, as in --lun 0=ramdisk:1G.")
         }
         guard (0...1_000_000).contains(spin) else { throw ValidationError("--spin is 0 to 1000000.") }
@@ -91,28 +120,66 @@ struct ServeRunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let units = UnitMap()
-        var report: [ServedUnit] = []
-        for specification in lun {
-            let (unit, store) = try specification.open()
-            units.attach(unit, store: store, target: specification.target, lun: specification.lun)
-            report.append(ServedUnit(specification, bytes: store.byteCount))
+        let devices = try devices()
+        let maps = try devices.map { try $0.open() }
+        let report = zip(devices, maps).flatMap { device, opened in
+            zip(device.units, opened.sizes).map { ServedUnit(device.socket, $0, bytes: $1) }
         }
-        if dryRun { return try output.print(report, describe: ServedUnit.table) }
+        let describe = { ServedUnit.table($0, withSockets: devices.count > 1) }
+        if dryRun { return try output.print(report, describe: describe) }
         let stop = try SystemCalls.signalDescriptor(for: [SIGINT, SIGTERM])
-        let server = try TargetServer(
-            units,
-            at: FilePath(socket),
-            control: control.map { FilePath($0) },
-            permissions: mode,
-            spin: .microseconds(spin)
-        ) { Terminal.writeError("ringside: serve \($0)") }
-        try output.print(report, describe: ServedUnit.table)
-        try server.run(until: stop)
+        let servers = try zip(devices, maps).map { device, opened in
+            let name = devices.count > 1 ? "\(device.socket.lastComponent?.string ?? ""): " : ""
+            return try TargetServer(
+                opened.map,
+                at: device.socket,
+                control: device.control,
+                permissions: mode,
+                spin: .microseconds(spin)
+            ) { Terminal.writeError("ringside: serve \(name)\($0)") }
+        }
+        let opensFiles = devices.contains { $0.control != nil || $0.units.contains(where: \.opensFiles) }
+        try confine(opensFiles: opensFiles)
+        try output.print(report, describe: describe)
+        try TargetServer.run(servers, until: stop)
+    }
+
+    private func devices() throws(OperationError) -> [ServedDevice] {
+        if let targets, let directory {
+            let configuration = try ConfigurationFile(targets).configuration()
+            return try ServedDevice.devices(
+                of: configuration,
+                in: FilePath(directory),
+                makesFiles: !dryRun
+            )
+        }
+        return [
+            ServedDevice(
+                socket: FilePath(socket ?? ""),
+                control: control.map { FilePath($0) },
+                units: lun
+            )
+        ]
+    }
+
+    /// Gives up what serving does not take.
+    private func confine(opensFiles: Bool) throws(OperationError) {
+        do throws(Errno) {
+            if let user { try Confinement.become(user: user) }
+        } catch {
+            let cause = error == .noSuchProcess ? "there is no such user" : nil
+            throw OperationError("become", user ?? "", errno: error, cause: cause)
+        }
+        do throws(Errno) {
+            if !noSeccomp { try Confinement.keepOnlyServing(opensFiles: opensFiles) }
+        } catch {
+            throw OperationError("give up", "system calls", errno: error, hint: "--no-seccomp keeps them")
+        }
     }
 }
 
 private struct ServedUnit: Encodable {
+    let socket: String
     let target: Int
     let lun: Int
     let store: String
@@ -121,7 +188,8 @@ private struct ServedUnit: Encodable {
     let readOnly: Bool
     let serial: String
 
-    init(_ unit: UnitSpecification, bytes: UInt64) {
+    init(_ socket: FilePath, _ unit: UnitSpecification, bytes: UInt64) {
+        self.socket = socket.string
         target = Int(unit.target)
         lun = Int(unit.lun)
         store = unit.store
@@ -131,16 +199,14 @@ private struct ServedUnit: Encodable {
         serial = unit.serial
     }
 
-    static func table(_ units: [ServedUnit]) -> String {
+    static func table(_ units: [ServedUnit], withSockets: Bool) -> String {
         let rows = units.map { unit in
-            [
+            (withSockets ? [unit.socket] : []) + [
                 "\(unit.target)", "\(unit.lun)", unit.store, "\(ByteSize(bytes: Int64(unit.bytes)))",
                 "\(unit.blockSize)", unit.readOnly ? "ro" : "rw", unit.serial,
             ]
         }
-        return Table(
-            columns: ["target", "lun", "store", "size", "block", "mode", "serial"],
-            rows: rows
-        ).description
+        let columns = ["target", "lun", "store", "size", "block", "mode", "serial"]
+        return Table(columns: (withSockets ? ["socket"] : []) + columns, rows: rows).description
     }
 }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SCSITarget
+import SystemPackage
+import TargetConfig
+import VhostUserSCSI
+
+/// What one socket offers.
+struct ServedDevice {
+    let socket: FilePath
+    let control: FilePath?
+    let units: [UnitSpecification]
+
+    /// Opens all stores.
+    ///
+    /// - Returns: the units in their places, and the size of each in bytes.
+    func open() throws(OperationError) -> (map: UnitMap, sizes: [UInt64]) {
+        let map = UnitMap()
+        var sizes: [UInt64] = []
+        for specification in units {
+            let (unit, store) = try specification.open()
+            map.attach(unit, store: store, target: specification.target, lun: specification.lun)
+            sizes.append(store.byteCount)
+        }
+        return (map, sizes)
+    }
+
+    /// One device for each WWPN, its portal groups as targets.
+    ///
+    /// - Parameter makesFiles: whether files are made that are not there yet.
+    static func devices(
+        of configuration: Configuration,
+        in directory: FilePath,
+        makesFiles: Bool
+    ) throws(OperationError) -> [ServedDevice] {
+        let named = configuration.backstores.map { ($0.name, $0) }
+        let backstores = Dictionary(named) { first, _ in first }
+        var devices: [ServedDevice] = []
+        for wwpn in Set(configuration.groups.map { "\($0.wwpn)" }).sorted() {
+            var units: [UnitSpecification] = []
+            for group in configuration.groups where "\(group.wwpn)" == wwpn {
+                for lun in group.luns {
+                    guard let backstore = backstores[lun.backstore] else {
+                        throw OperationError("serve", wwpn, cause: "there is no backstore \(lun.backstore)")
+                    }
+                    if makesFiles { try make(backstore.spec) }
+                    units.append(
+                        try unit(of: backstore, target: group.tag.rawValue, lun: lun.number.rawValue)
+                    )
+                }
+            }
+            devices.append(
+                ServedDevice(
+                    socket: directory.appending("\(wwpn).sock"),
+                    control: directory.appending("\(wwpn).ctl"),
+                    units: units
+                )
+            )
+        }
+        if devices.isEmpty {
+            throw OperationError("serve", "\(directory)", cause: "the file names no target")
+        }
+        return devices
+    }
+
+    private static func unit(of backstore: BackstoreRequest, target: UInt8, lun: UInt16)
+        throws(OperationError) -> UnitSpecification
+    {
+        let (backing, isReadOnly) = try backing(of: backstore)
+        return UnitSpecification(
+            target: target,
+            lun: lun,
+            backing: backing,
+            blockSize: backstore.attributes["block_size"] == "4096" ? 4096 : 512,
+            isReadOnly: isReadOnly,
+            serial: backstore.serial ?? TargetTree.serial(of: backstore.name)
+        )
+    }
+
+    private static func backing(of backstore: BackstoreRequest) throws(OperationError)
+        -> (UnitSpecification.Backing, isReadOnly: Bool)
+    {
+        switch backstore.spec {
+        case .ramdisk(let size, let nullio): return (nullio ? .null(size) : .ramdisk(size), false)
+        case .file(let path, _, _): return (.file(path), false)
+        case .block(let path, let readOnly): return (.file(path), readOnly)
+        case .pscsi, .user:
+            throw OperationError(
+                "serve",
+                "backstore \(backstore.name)",
+                cause: "\(backstore.spec) is the kernel's alone",
+                hint: "ramdisk, file and block are served here"
+            )
+        }
+    }
+
+    private static func make(_ spec: BackstoreSpec) throws(OperationError) {
+        guard case .file(let path, let size?, _) = spec, !path.exists else { return }
+        do throws(Errno) {
+            try path.makeFile(byteCount: size.bytes)
+        } catch {
+            throw OperationError("make", path.string, errno: error)
+        }
+    }
+}
