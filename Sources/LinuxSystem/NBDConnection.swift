@@ -60,7 +60,7 @@ import Synchronization
     /// Reads until `bytes` is full.
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(Errno) {
         try unsafe bytes.withUnsafeMutableBytes { room throws(Errno) in
-            let (start, count) = unsafe (room.baseAddress, UInt64(room.count))
+            let (start, count) = (room.baseAddress, UInt64(room.count))
             try unsafe use { unsafe nbd_link_read($0, start, count, offset) }
         }
     }
@@ -68,7 +68,7 @@ import Synchronization
     /// Writes all of `bytes`.
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(Errno) {
         try unsafe bytes.withUnsafeBytes { data throws(Errno) in
-            let (start, count) = unsafe (data.baseAddress, UInt64(data.count))
+            let (start, count) = (data.baseAddress, UInt64(data.count))
             try unsafe use { unsafe nbd_link_write($0, start, count, offset) }
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-public import LinuxSystem
+import LinuxSystem
 import Synchronization
 public import SystemPackage
 

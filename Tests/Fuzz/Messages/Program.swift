@@ -7,7 +7,8 @@ import Glibc
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let before = SessionFuzzer.descriptors()
-    SessionFuzzer.run(Array(unsafe UnsafeBufferPointer(start: bytes, count: size)))
+    let input = unsafe Array(UnsafeBufferPointer(start: bytes, count: size))
+    SessionFuzzer.run(input)
     let after = SessionFuzzer.descriptors()
     // What a front-end handed over goes when it goes.
     precondition(after == before, "\(after) descriptors are open, \(before) were")

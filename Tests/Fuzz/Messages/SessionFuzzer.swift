@@ -33,7 +33,8 @@ enum SessionFuzzer {
     }
 
     private static func serve(_ bytes: [UInt8]) throws {
-        let (units, memory) = (UnitMap(), try SharedMemory(name: "guest", byteCount: memoryBytes))
+        let units = UnitMap()
+        let memory = try SharedMemory(name: "guest", byteCount: memoryBytes)
         let store = try RAMStore(byteCount: 1 << 16)
         let unit = LogicalUnit(store: store, identity: UnitIdentity(serial: "fuzz"))
         units.attach(unit, store: store, target: 0, lun: 0)
