@@ -92,6 +92,8 @@ static const int sandbox_serving[] = {
 	SYS_rt_sigreturn,
 	SYS_sigaltstack,
 	SYS_restart_syscall,
+	SYS_sysinfo,
+	SYS_uname,
 	SYS_prlimit64,
 	SYS_umask,
 };

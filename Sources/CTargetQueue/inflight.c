@@ -4,6 +4,7 @@
  * the ring after us knows from it what we had taken and not answered.
  */
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "queue.h"
 
@@ -137,6 +138,9 @@ int inflight_recover(struct tq_queue *queue, __u32 *base)
 	error = inflight_settle(area, num, used_idx);
 	if (!error)
 		error = inflight_collect(queue, num);
+	/* Who died may have answered without saying so. */
+	if (!error && queue->call >= 0)
+		(void)eventfd_write(queue->call, 1);
 	if (!error && queue->resume_count)
 		*base = (__u16)(used_idx + queue->resume_count);
 	return error;

@@ -53,8 +53,6 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 		tq_queue_destroy(made);
 		return error;
 	}
-	if (made->inflight && made->call >= 0)
-		(void)eventfd_write(made->call, 1);
 	*queue = made;
 	return 0;
 }
