@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 internal import CNBD
+internal import Glibc
 public import SystemPackage
 import Synchronization
 
@@ -82,18 +83,19 @@ import Synchronization
     }
 
     /// Runs one request; where the connection is lost by it, the next one makes another.
+    ///
+    /// - Throws: what the server gives; `EIO` where it is not there.
     private func use(_ body: (OpaquePointer?) -> CInt) throws(Errno) {
-        let result = try link.withLock { link throws(Errno) in
+        let result = link.withLock { link in
             if unsafe link.pointer == nil {
                 var shape = nbd_shape()
-                unsafe link.pointer = try unsafe Self.open(uri, &shape)
+                if unsafe nbd_link_open(uri, &shape, &link.pointer) < 0 { return -EIO }
             }
             let result = unsafe body(link.pointer)
-            if result < 0, unsafe !nbd_link_alive(link.pointer) {
-                unsafe nbd_link_close(link.pointer)
-                unsafe link.pointer = nil
-            }
-            return result
+            if unsafe result == 0 || nbd_link_alive(link.pointer) { return result }
+            unsafe nbd_link_close(link.pointer)
+            unsafe link.pointer = nil
+            return -EIO
         }
         if result < 0 { throw Errno(rawValue: -result) }
     }
