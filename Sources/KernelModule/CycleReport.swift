@@ -73,7 +73,11 @@ public struct CycleReport: Equatable, Encodable, Sendable {
     public var goodRounds = 0
     public var load = CycleTimes(nanoseconds: [])
     public var unload = CycleTimes(nanoseconds: [])
-    /// How long all took, in microseconds, checks and the modules that it depends on included.
+    /// Load, unload and all checks.
+    public var round = CycleTimes(nanoseconds: [])
+    /// How long all rounds took, in microseconds.
+    public var allRounds = 0
+    /// How long all took, in microseconds, the modules that it depends on included.
     public var total = 0
     /// Modules that were loaded for it before the first round and unloaded after the last one.
     public var dependencies: [String] = []

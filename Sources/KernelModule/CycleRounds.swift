@@ -115,6 +115,7 @@ private struct CycleRounds {
     var report: CycleReport
     private var loads: [UInt64] = []
     private var unloads: [UInt64] = []
+    private var rounds: [UInt64] = []
 
     init(cycle: ModuleCycle, plan: CyclePlan, progress: CycleProgress) {
         self.cycle = cycle
@@ -128,6 +129,8 @@ private struct CycleRounds {
         var watch: MemoryWatch?
         do throws(BadRound) {
             for round in 1...cycle.options.rounds {
+                let start = MonotonicClock.nanoseconds
+                defer { rounds.append(MonotonicClock.nanoseconds - start) }
                 try passRound(round, context, messages)
                 if round == 1 { watch = makeWatch() } else { try measure(round, &watch) }
                 report.goodRounds = round
@@ -138,6 +141,8 @@ private struct CycleRounds {
         }
         report.load = CycleTimes(nanoseconds: loads)
         report.unload = CycleTimes(nanoseconds: unloads)
+        report.round = CycleTimes(nanoseconds: rounds)
+        report.allRounds = Int(rounds.reduce(0, +) / 1000)
     }
 
     private mutating func makeWatch() -> MemoryWatch? {

@@ -38,7 +38,8 @@ struct KernelMemory: Equatable {
     /// Caches that follow the number of processes, files and sockets, or what somebody looks at in `/proc` and `/sys`.
     fileprivate static let busy: Set<String> = [
         "anon_vma", "anon_vma_chain", "cred_jar", "files_cache", "filp", "fs_cache", "kernfs_iattrs_cache",
-        "kernfs_node_cache", "maple_node", "mm_struct", "names_cache", "pde_opener", "pid", "seq_file",
+        "kernfs_node_cache", "lsm_file_cache", "lsm_inode_cache", "maple_node", "mm_struct", "names_cache",
+        "pde_opener", "pid", "seq_file",
         "sighand_cache", "signal_cache", "skbuff_fclone_cache", "skbuff_head_cache", "sock_inode_cache",
         "task_delay_info", "task_struct", "vm_area_struct", "vmap_area",
     ]
@@ -63,27 +64,31 @@ struct KernelMemory: Equatable {
 extension KernelMemory.Source {
     /// KiB that slabs and mappings take: quick to read, and too coarse to prove anything.
     func roughSize() throws -> Int {
-        let wanted = ["SUnreclaim:", "VmallocUsed:", "Percpu:"]
-        return try summary.readText().split(separator: "\n").reduce(0) { sum, line in
-            let words = line.split(separator: " ")
-            return wanted.contains { $0 == words[0] } ? sum + (Int(words[1]) ?? 0) : sum
+        try lines(of: summary).reduce(0) { sum, line in
+            let isWanted = Self.roughFields.contains { line.starts(with: $0) }
+            return isWanted ? sum + (words(of: line).dropFirst().first.flatMap(number) ?? 0) : sum
         }
     }
+
+    private static let roughFields = ["SUnreclaim:", "VmallocUsed:", "Percpu:"].map { Array($0.utf8) }
 
     /// What is allocated; each processor's stock of free objects counts as allocated until its cache is shrunk.
     func read() throws -> KernelMemory {
         var memory = KernelMemory()
-        for line in try slabs.readText().split(separator: "\n").dropFirst(2) {
-            let words = line.split(separator: " ", maxSplits: 5)
-            guard words.count > 5, let objects = Int(words[1]), let size = Int(words[3]),
-                let slab = Int(words[4])
+        for line in try lines(of: slabs).dropFirst(2) {
+            let words = words(of: line, atMost: 5)
+            guard words.count > 4, let objects = number(words[1]), let size = number(words[3]),
+                let slab = number(words[4])
             else { continue }
-            memory.caches[String(words[0])] = .init(objects: objects, objectSize: size, slabObjects: slab)
+            let name = String(decoding: words[0], as: UTF8.self)
+            memory.caches[name] = .init(objects: objects, objectSize: size, slabObjects: slab)
         }
-        for line in try mappings.readText().split(separator: "\n") {
+        for line in try lines(of: mappings) {
             // The kernel prints the caller's address alone where it knows no symbol for it any more.
-            let words = line.split(separator: " ", maxSplits: 3)
-            guard words.count > 2, words[2].hasPrefix("0x"), let size = Int(words[1]) else { continue }
+            let words = words(of: line, atMost: 3)
+            guard words.count > 2, words[2].starts(with: "0x".utf8), let size = number(words[1]) else {
+                continue
+            }
             memory.orphans += 1
             memory.orphanBytes += size
         }
@@ -112,3 +117,17 @@ extension KernelMemory.Source {
         }
     }
 }
+
+// Bytes, because characters cost an emulated processor milliseconds in each round.
+
+/// The lines of one of the kernel's tables.
+private func lines(of file: FilePath) throws -> [ArraySlice<UInt8>] {
+    try file.readAll().split(separator: UInt8(ascii: "\n"))
+}
+
+/// The first words of a line.
+private func words(of line: ArraySlice<UInt8>, atMost count: Int = 2) -> [ArraySlice<UInt8>] {
+    Array(line.split(separator: UInt8(ascii: " "), maxSplits: count).prefix(count))
+}
+
+private func number(_ word: ArraySlice<UInt8>) -> Int? { Int(String(decoding: word, as: UTF8.self)) }

@@ -45,7 +45,8 @@ struct KernelMessages: ~Copyable {
     /// The text of one of the kernel's own records, on one line.
     static func message(of record: String) -> String? {
         guard let record = KernelLogRecord(record), record.facility == 0 else { return nil }
-        return record.text.replacing("\\x0a", with: " ")
+        let isOneLine = !record.text.utf8.contains(UInt8(ascii: "\\"))
+        return isOneLine ? record.text : record.text.replacing("\\x0a", with: " ")
     }
 
     private func nextRecord() -> String? {

@@ -23,10 +23,7 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
 
     /// The kind of trouble that one record of the kernel's log tells of, the worst one that fits; nil for none.
     public init?(_ message: String) {
-        let kinds = Self.allCases.reversed()
-        guard let kind = kinds.first(where: { kind in kind.marks.contains { message.contains($0) } }) else {
-            return nil
-        }
+        guard let kind = Mark.worst(in: Array(message.utf8)) else { return nil }
         self = kind
     }
 
@@ -50,7 +47,7 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
     }
 
     /// How the kernel begins such reports.
-    private var marks: [String] {
+    fileprivate var marks: [String] {
         switch self {
         case .leftover:
             [
@@ -75,5 +72,28 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
             ]
         case .panic: ["Kernel panic - not syncing"]
         }
+    }
+}
+
+/// Bytes that tell of a kind of trouble. Every message is searched for all of them, so they are sorted by their first byte.
+private struct Mark {
+    let bytes: [UInt8]
+    let kind: KernelTrouble
+
+    private static let byFirst = KernelTrouble.allCases.flatMap { kind in
+        kind.marks.map { Mark(bytes: Array($0.utf8), kind: kind) }
+    }.reduce(into: [[Mark]](repeating: [], count: 256)) { table, mark in
+        table[Int(mark.bytes[0])].append(mark)
+    }
+
+    static func worst(in message: [UInt8]) -> KernelTrouble? {
+        let table = byFirst
+        var worst: KernelTrouble?
+        for place in message.indices {
+            for mark in table[Int(message[place])] where message[place...].starts(with: mark.bytes) {
+                worst = max(worst ?? mark.kind, mark.kind)
+            }
+        }
+        return worst
     }
 }

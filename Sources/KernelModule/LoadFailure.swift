@@ -27,7 +27,8 @@ struct LoadFailure {
 
     /// The log is more exact than the number, which init functions choose as they like.
     private var explanation: Explanation {
-        changedSymbols ?? missingSymbols ?? otherKernel ?? badParameter ?? duplicateSymbol ?? byNumber
+        changedSymbols ?? missingSymbols ?? otherKernel ?? badParameter ?? longParameter ?? duplicateSymbol
+            ?? otherProcessor ?? damagedFile ?? byNumber
     }
 
     private var changedSymbols: Explanation? {
@@ -79,6 +80,23 @@ struct LoadFailure {
             }
         }
         return nil
+    }
+
+    private var longParameter: Explanation? {
+        guard let name = values("", ": string parameter too long").first else { return nil }
+        return ("the value of parameter \(name) is too long", "the kernel takes 1023 characters at most")
+    }
+
+    private var otherProcessor: Explanation? {
+        guard let machine = values("Invalid architecture in ELF header: ", "\n").first else { return nil }
+        let known = ["3": "i386", "21": "ppc64", "22": "s390", "40": "arm", "62": "x86-64", "183": "arm64"]
+        let name = known[machine].map { " (\($0))" } ?? ""
+        return ("it was built for other processors: ELF machine \(machine)\(name)", nil)
+    }
+
+    private var damagedFile: Explanation? {
+        guard let message = messages.first(where: { $0.contains("nvalid ELF") }) else { return nil }
+        return ("the file is damaged: \(message)", "build or copy it again")
     }
 
     private var duplicateSymbol: Explanation? {

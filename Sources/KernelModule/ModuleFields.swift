@@ -69,8 +69,29 @@ extension ModuleHandle {
             "read",
             object,
             errno: errno,
-            cause: "not a kernel module, or compressed in a way that this libkmod cannot read",
+            cause: path.flatMap(fault(inside:)) ?? "not a kernel module",
             hint: "look at it with: file \(object)"
         )
+    }
+}
+
+/// Why a file is no module to libkmod, as far as its first bytes tell; nil where it cannot be read.
+private func fault(inside file: FilePath) -> String? {
+    let start: [UInt8]
+    do {
+        let file = try FileDescriptor.open(file, .readOnly, options: .closeOnExec)
+        start = try file.closeAfter { try file.readBytes(upTo: 4) }
+    } catch {
+        return nil
+    }
+    switch start {
+    case []: return "not a kernel module: the file is empty"
+    case [0x7f] + Array("ELF".utf8):
+        return "not a kernel module: an ELF file that is cut short or of another kind"
+    case [0x28, 0xb5, 0x2f, 0xfd]: return "compressed with zstd, which this libkmod cannot read, or damaged"
+    case [0xfd] + Array("7zX".utf8): return "compressed with xz, which this libkmod cannot read, or damaged"
+    case _ where start.starts(with: [0x1f, 0x8b]):
+        return "compressed with gzip, which this libkmod cannot read, or damaged"
+    default: return "not a kernel module: not an ELF file"
     }
 }

@@ -23,16 +23,16 @@ public struct KernelLogRecord: Equatable, Sendable {
     /// - Parameter record: `PRIORITY,SEQUENCE,TIMESTAMP,FLAGS;TEXT`, where the priority's low three bits are the level and the others
     ///   the facility.
     public init?(_ record: String) {
-        guard let semicolon = record.firstIndex(of: ";") else { return nil }
-        let fields = record[..<semicolon].split(separator: ",")
-        guard fields.count >= 3, let priority = Int(fields[0]), let sequence = Int(fields[1]),
-            let timestamp = Int(fields[2])
+        guard let semicolon = record.utf8.firstIndex(of: UInt8(ascii: ";")) else { return nil }
+        let fields = record[..<semicolon].utf8.split(separator: UInt8(ascii: ",")).map { Int(Substring($0)) }
+        guard fields.count >= 3, let priority = fields[0], let sequence = fields[1],
+            let timestamp = fields[2]
         else { return nil }
         level = priority & 7
         facility = priority >> 3
         self.sequence = sequence
         self.timestamp = timestamp
-        text = String(record[semicolon...].dropFirst().prefix { $0 != "\n" })
+        text = String(Substring(record[semicolon...].utf8.dropFirst().prefix { $0 != UInt8(ascii: "\n") }))
     }
 
     /// The record as `/dev/kmsg` gives it, without its dictionary.

@@ -99,10 +99,12 @@ struct ModuleCycleCommand: ParsableCommand {
     }
 
     private func describe(_ report: CycleReport) -> String {
-        let rows = [("load", report.load), ("unload", report.unload)].map { name, times in
+        let rows = [("load", report.load), ("unload", report.unload), ("round", report.round)].map {
+            name,
+            times in
             [name, times.minimum.asMilliseconds, times.median.asMilliseconds, times.maximum.asMilliseconds]
         }
-        let each = (report.total / max(1, report.goodRounds)).asMilliseconds
+        let each = (report.allRounds / max(1, report.goodRounds)).asMilliseconds
         var lines = ["\(report.module): \(report.goodRounds) rounds without fault, \(each) ms each"]
         lines.append("\(Table(columns: ["STEP", "MIN MS", "MEDIAN MS", "MAX MS"], rows: rows))")
         lines.append(report.memoryUnwatched.map { "memory was not watched: \($0)" } ?? "memory: no growth")

@@ -35,7 +35,8 @@ enum ModuleFixtures {
     }
 
     private static let build = Task {
-        let headers = try KernelImage.find().modules.appending("build")
+        let modules = try KernelImage.find().modules
+        let headers = modules.appending("build")
         let outcome = try await Host.shell(
             """
             set -e
@@ -46,6 +47,17 @@ enum ModuleFixtures {
             # What the kernel or the loader must refuse, or must take all the same.
             LC_ALL=C sed 's/depends=vhost\\x00/depends=\\x00\\x00\\x00\\x00\\x00\\x00/' t_lone.ko >t_bare.ko
             LC_ALL=C sed 's/\\(vermagic=[^ ]*\\) SMP/\\1 XMP/' t_hello.ko >t_magic.ko
+            LC_ALL=C sed 's/vhost_has_work/vhost_has_none/g' t_bare.ko >t_alone.ko
+            LC_ALL=C sed 's/t_prov\\x00/t_twin\\x00/g' t_prov.ko >t_twin.ko
+            LC_ALL=C sed 's/CRC7 calc/CRX7 calc/' '\(modules)/kernel/lib/crc7.ko' >t_signed.ko
+            versions=$(readelf -SW t_hello.ko | sed -n 's/.* __versions *PROGBITS *[0-9a-f]* \\([0-9a-f]*\\) .*/\\1/p')
+            cp t_hello.ko t_version.ko
+            printf '\\1\\2\\3\\4' | dd of=t_version.ko bs=1 seek=$((0x$versions)) conv=notrunc status=none
+            cp t_hello.ko t_arm.ko
+            printf '\\267' | dd of=t_arm.ko bs=1 seek=18 conv=notrunc status=none
+            gzip -c t_hello.ko >t_packed.ko.gz
+            : >t_empty.ko
+            echo text >t_text.ko
             head -c 5000 t_hello.ko >t_short.ko
             cp t_hello.ko t_renamed.ko
             xz -kf --check=crc32 t_hold.ko

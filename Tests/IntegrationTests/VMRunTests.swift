@@ -134,6 +134,7 @@ import Testing
             ),
             (["--module", "no_such_module", "--", "true"], 1, "no_such_module"),
             (["--module", "/no/such.ko", "--", "true"], 1, "/no/such.ko"),
+            (["--module", "/etc/passwd", "--", "true"], 1, "read /etc/passwd: "),
             ([], 2, "no command: put it behind --"),
             (["--cpus", "0", "--", "true"], 2, "--cpus 0: not between 1 and 64"),
             (["--memory", "1M", "--", "true"], 2, "--memory 1M: a machine needs at least 128M"),
