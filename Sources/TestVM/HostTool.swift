@@ -11,6 +11,7 @@ struct HostTool {
 
     static let cpio = HostTool(name: "cpio", package: "cpio")
     static let depmod = HostTool(name: "depmod", package: "kmod")
+    static let dpkgDeb = HostTool(name: "dpkg-deb", package: "dpkg")
     static let ldd = HostTool(name: "ldd", package: "libc-bin")
     static let sha256sum = HostTool(name: "sha256sum", package: "coreutils")
     static let sh = HostTool(name: "sh", package: "dash")

@@ -7,7 +7,7 @@ public import SystemPackage
 
 /// What a test VM is to be made of.
 public struct MachineOptions: Sendable {
-    /// A release, or the path of an image; the newest installed kernel when `nil`.
+    /// A release, the path of an image or of a Debian package; the newest installed kernel when `nil`.
     public var kernel: String?
     /// Modules that the guest can load, by name, alias or `.ko` file; what they depend on comes with them.
     public var modules: [String] = []
@@ -77,7 +77,11 @@ public struct Machine: Sendable {
                 hint: "install it, as root: apt-get install qemu-system-x86"
             )
         }
-        kernel = try KernelImage.find(options.kernel)
+        if let package = options.kernel, KernelPackage.isOne(package) {
+            kernel = try await KernelPackage.unpacked(FilePath(package), cache: cache)
+        } else {
+            kernel = try KernelImage.find(options.kernel)
+        }
         if let chosen = options.acceleration {
             acceleration = chosen
         } else {

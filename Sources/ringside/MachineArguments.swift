@@ -6,8 +6,17 @@ import TestVM
 
 /// The options that say what a test VM is made of.
 struct MachineArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("The kernel: a release, or the path of its image.", valueName: "release|path"))
+    @Option(
+        help: ArgumentHelp(
+            "The kernel: a release, or the path of its image or of its Debian package.",
+            valueName: "release|path|deb"
+        ),
+        completion: .file()
+    )
     var kernel: String?
+
+    @Option(help: ArgumentHelp("The processors; there is an agent for x86_64 only.", valueName: "name"))
+    var arch = "x86_64"
 
     @Option(help: "Virtual processors, 1 to 64.")
     var cpus: Int?
@@ -58,6 +67,9 @@ struct MachineArguments: ParsableArguments {
 
     /// The machine's options with this program as `/usr/bin/ringside` and its agent.
     func options(modules: [String] = []) throws -> MachineOptions {
+        guard Architecture.available.contains(arch) else {
+            throw Architecture.unavailable(arch, for: "a machine")
+        }
         let program = try ownExecutable()
         let agent = program.removingLastComponent().appending("GuestAgent")
         guard agent.exists else {
