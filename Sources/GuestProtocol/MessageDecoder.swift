@@ -36,7 +36,7 @@ public struct MessageDecoder: Sendable {
     /// The next whole message, or `nil` when more bytes are needed.
     public mutating func next() throws(MalformedFrame) -> Message? {
         guard pendingByteCount >= Message.headerSize else { return nil }
-        let length = Int(integer(UInt32.self, in: buffer, at: start))
+        let length = Int(UInt32(littleEndian: buffer, at: start))
         guard length <= Message.maximumPayload else {
             throw MalformedFrame(
                 description: "a frame of \(length) bytes, more than \(Message.maximumPayload)"
@@ -47,7 +47,7 @@ public struct MessageDecoder: Sendable {
         }
         let end = start + Message.headerSize + length
         guard end <= buffer.count else { return nil }
-        let session = integer(UInt16.self, in: buffer, at: start + 6)
+        let session = UInt16(littleEndian: buffer, at: start + 6)
         let payload = Array(buffer[(start + Message.headerSize)..<end])
         start = end
         return try message(kind, session: session, payload: payload)
@@ -82,7 +82,7 @@ public struct MessageDecoder: Sendable {
             throw MalformedFrame(description: "a run frame of \(payload.count) bytes")
         }
         let all = strings(payload[8...])
-        let count = Int(integer(UInt32.self, in: payload, at: 0))
+        let count = Int(UInt32(littleEndian: payload, at: 0))
         guard (1...max(1, all.count)).contains(count), !all.isEmpty else {
             throw MalformedFrame(
                 description: "a run frame that counts \(count) of \(all.count) strings as arguments"
@@ -113,14 +113,14 @@ public struct MessageDecoder: Sendable {
         guard payload.count >= 8 else {
             throw MalformedFrame(description: "a wake frame of \(payload.count) bytes")
         }
-        return GuestWake(time: integer(UInt64.self, in: payload, at: 0), seed: Array(payload[8...]))
+        return GuestWake(time: UInt64(littleEndian: payload, at: 0), seed: Array(payload[8...]))
     }
 
     private func taint(_ payload: [UInt8]) throws(MalformedFrame) -> UInt64 {
         guard payload.count == 8 else {
             throw MalformedFrame(description: "a taint of \(payload.count) bytes instead of 8")
         }
-        return integer(UInt64.self, in: payload, at: 0)
+        return UInt64(littleEndian: payload, at: 0)
     }
 
     private func terminalSize(_ payload: [UInt8]) throws(MalformedFrame) -> TerminalSize {
@@ -128,8 +128,8 @@ public struct MessageDecoder: Sendable {
             throw MalformedFrame(description: "a terminal's size of \(payload.count) bytes instead of 4")
         }
         return TerminalSize(
-            rows: integer(UInt16.self, in: payload, at: 0),
-            columns: integer(UInt16.self, in: payload, at: 2)
+            rows: UInt16(littleEndian: payload, at: 0),
+            columns: UInt16(littleEndian: payload, at: 2)
         )
     }
 
@@ -137,13 +137,8 @@ public struct MessageDecoder: Sendable {
         guard payload.count == 4 else {
             throw MalformedFrame(description: "a number of \(payload.count) bytes instead of 4")
         }
-        return integer(Int32.self, in: payload, at: 0)
+        return Int32(littleEndian: payload, at: 0)
     }
-}
-
-/// The little-endian integer at `offset`, which the caller has checked.
-private func integer<Value: FixedWidthInteger>(_: Value.Type, in bytes: [UInt8], at offset: Int) -> Value {
-    (0..<Value.bitWidth / 8).reduce(0) { $0 | Value(truncatingIfNeeded: bytes[offset + $1]) << ($1 * 8) }
 }
 
 /// The strings of a payload in which each ends in a NUL byte.

@@ -122,6 +122,7 @@ private struct Crash: Sendable {
             }
             try await monitor.stop()
             try await monitor.dumpMemory(to: files.core)
+            try CoreHeaders.addVirtualAddresses(to: files.core)
             let console = try guest.consoleText()
             try files.console.write(console.utf8)
             try files.log.write(guest.kernelLog.text.utf8)

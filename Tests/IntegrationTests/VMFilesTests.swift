@@ -102,7 +102,12 @@ import Testing
             #expect(crash.status == 0, "\(crash.error)")
             #expect(crash.output.contains("Kernel panic - not syncing: sysrq triggered crash"))
             #expect(try keep.entryNames() == ["console.log", "guest.ram", "kernel.log", "vmcore"])
-            let core = try await Host.shell("readelf -hn \(keep)/vmcore")
+            let core = try await Host.shell("readelf -hlnW \(keep)/vmcore")
+            // Where the kernel maps its image, and all memory.
+            for address in ["0xffffffff80100000 0x0000000000100000", "0xffff888000100000 0x0000000000100000"]
+            {
+                #expect(core.output.contains(address), "\(core.output)")
+            }
             #expect(core.output.contains("CORE (Core file)"))
             #expect(core.output.contains("VMCOREINFO"), "\(core.output)")
             let quiet = try await Host.run(
