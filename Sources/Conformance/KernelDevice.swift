@@ -51,7 +51,7 @@ package final class KernelDevice: DeviceUnderTest {
     package func open() throws -> any DevicePort {
         let node = try opening()
         try node.control(.setOwner)
-        return KernelPort(node, wwpn: wwpn)
+        return try KernelPort(node, wwpn: wwpn)
     }
 }
 

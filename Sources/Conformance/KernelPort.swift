@@ -48,20 +48,14 @@ extension VhostNode {
 final class KernelPort: DevicePort {
     let transport = ConformanceCase.Transport.kernel
     private(set) var node: any VhostNode
+    let offered: VhostFeatures
     private let wwpn: String
 
-    init(_ node: any VhostNode, wwpn: String) {
+    init(_ node: any VhostNode, wwpn: String) throws {
         self.node = node
         self.wwpn = wwpn
-    }
-
-    var offered: VhostFeatures {
-        do {
-            var fields = WireFields(try node.control(.getFeatures))
-            return VhostFeatures(rawValue: fields.next())
-        } catch {
-            return []
-        }
+        var fields = WireFields(try node.control(.getFeatures))
+        offered = VhostFeatures(rawValue: fields.next())
     }
 
     func perform(_ step: SetupStep) throws {

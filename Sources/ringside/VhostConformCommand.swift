@@ -67,46 +67,51 @@ struct VhostConformCommand: ParsableCommand {
     func validate() throws {
         guard socket != nil || control == nil else { throw ValidationError("--control is for --socket.") }
         guard list || !markdown else { throw ValidationError("--markdown is for --list.") }
-        guard !ConformanceSuite.cases(matching: pattern).isEmpty else {
-            throw ValidationError("No case matches '\(pattern)'; see --list.")
+        guard !cases.isEmpty else {
+            throw ValidationError("No case for this device matches '\(pattern)'; see --list.")
         }
     }
 
     func run() throws {
-        let cases = ConformanceSuite.cases(matching: pattern)
         if markdown { return Terminal.write(String(ConformanceSuite.markdown.dropLast())) }
         if list { return try output.print(cases.map(ListedCase.init), describe: ListedCase.table) }
-        let results = try check(cases)
-        Terminal.endProgress()
-        let report = ConformanceReport(results)
-        try output.print(report) { $0.description }
-        if report.fails > 0 { throw ExitCode(1) }
+        guard let socket else { return try checkKernel() }
+        let control = control.map { FilePath($0) }
+        let report = check(SocketDevice(FilePath(socket), target: target, control: control))
+        try print(report)
+        try report.throwFailure()
     }
 
-    private func check(_ cases: [ConformanceCase]) throws -> [CaseResult] {
-        if let socket {
-            let control = control.map { FilePath($0) }
-            return check(cases, on: SocketDevice(FilePath(socket), target: target, control: control))
+    /// The cases that were asked for, as far as they apply to the transport.
+    private var cases: [ConformanceCase] {
+        let transport: ConformanceCase.Transport? = list ? nil : socket == nil ? .kernel : .socket
+        return ConformanceSuite.cases(matching: pattern).filter { item in
+            transport.map(item.transports.contains) ?? true
         }
+    }
+
+    private func checkKernel() throws {
+        let release = try Host.runningRelease()
         if load { try prepareKernel() }
         let made = try ConformanceTargets(in: targets.tree)
-        do {
-            let device = made.device(FilePath(device), release: try Host.runningRelease())
-            let results = check(cases, on: device)
-            try made.delete()
-            return results
-        } catch {
-            do { try made.delete() } catch { Terminal.writeError("ringside: \(error)") }
-            throw error
-        }
+        let report = check(made.device(FilePath(device), release: release))
+        // What was found is told even where the targets cannot be deleted.
+        let printing = Result { try print(report) }
+        try made.delete()
+        try printing.get()
+        try report.throwFailure()
     }
 
-    private func check(_ cases: [ConformanceCase], on device: any DeviceUnderTest) -> [CaseResult] {
-        cases.map { item in
+    private func check(_ device: any DeviceUnderTest) -> ConformanceReport {
+        let results = cases.map { item in
             Terminal.showProgress(item.identifier)
             return ConformanceSuite.run(item, on: device)
         }
+        Terminal.endProgress()
+        return ConformanceReport(results)
     }
+
+    private func print(_ report: ConformanceReport) throws { try output.print(report) { $0.description } }
 
     /// Loads the module, and mounts configfs.
     private func prepareKernel() throws {
@@ -189,8 +194,7 @@ private struct ConformanceReport: Encodable {
     let cases: [Line]
 
     init(_ results: [CaseResult]) {
-        // What is for the other transport is no part of this run.
-        let lines = results.map(Line.init).filter { $0.reason?.hasPrefix("is for ") != true }
+        let lines = results.map(Line.init)
         cases = lines
         passes = lines.count { $0.verdict == "passes" }
         differs = lines.count { $0.verdict == "differs" }
@@ -202,5 +206,10 @@ private struct ConformanceReport: Encodable {
         let rows = cases.map { [$0.name, $0.verdict == "fails" ? "FAILS" : $0.verdict, $0.remark] }
         return Table(columns: ["case", "verdict", "remark"], rows: rows).description
             + "\n\(passes) pass, \(differs) differ as known, \(fails) fail, \(skipped) skipped"
+    }
+
+    /// Ends the program with status 1 where a case failed.
+    func throwFailure() throws {
+        if fails > 0 { throw ExitCode(1) }
     }
 }
