@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import Glibc
 import LinuxSystem
+import SystemPackage
 import VhostSCSI
 import Virtqueue
 
@@ -131,6 +133,17 @@ extension ConformanceCase {
             _ = rig.reap()
             try rig.expectNothingUsed()
         },
+        ConformanceCase(
+            "cleanup.killed",
+            "a process that has 14 requests in flight killed by SIGKILL",
+            "the next one is served at once",
+            "vhost_scsi_release(); vhost-user, Communication",
+            needs: .holder
+        ) { rig in
+            rig.port.close()
+            try rig.killHolder()
+            try rig.expectNextServed()
+        },
         request(
             "cleanup.closed-half-way",
             "the descriptor or connection closed between setting up and starting",
@@ -156,6 +169,19 @@ extension ConformanceCase {
 }
 
 extension Rig {
+    /// Starts a process that holds the device, and kills it once it does.
+    fileprivate func killHolder() throws {
+        let child = try ChildProcess.spawn(arguments: device.holder ?? [], environment: [])
+        let streams = [child.input, child.output, child.errorOutput]
+        defer { for stream in streams { do { try stream.close() } catch { /* It was open. */  } } }
+        var waits = [pollfd(fd: child.output.rawValue, events: Int16(POLLIN), revents: 0)]
+        try SystemCalls.poll(&waits, milliseconds: 10_000)
+        let said = waits[0].revents == 0 ? [] : try child.output.readBytes(upTo: 64)
+        try SystemCalls.send(SIGKILL, to: child.processID)
+        SystemCalls.wait(for: child.processID)
+        try expect("what the process said", ConformanceSuite.held, String(decoding: said, as: UTF8.self))
+    }
+
     /// Starts a ring where it was stopped.
     fileprivate func resume(_ number: Int, at base: UInt16) throws {
         try port.perform(.ringBase(number, UInt32(base)))

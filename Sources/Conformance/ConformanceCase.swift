@@ -26,6 +26,8 @@ package struct ConformanceCase: Sendable {
         static let eventIndex = Needs(rawValue: 16)
         /// `VIRTIO_RING_F_INDIRECT_DESC`
         static let indirect = Needs(rawValue: 32)
+        /// A program that holds the device, to be killed.
+        static let holder = Needs(rawValue: 64)
     }
 
     /// `group.name`

@@ -36,6 +36,18 @@ package enum ConformanceSuite {
         return CaseResult(conformanceCase: conformanceCase, verdict: verdict, milliseconds: time)
     }
 
+    /// Starts a device, hands it requests, tells so on the standard output, and goes on until the process is killed.
+    package static func hold(_ device: any DeviceUnderTest) throws {
+        let rig = try Rig(device)
+        try rig.startReady()
+        for _ in 0..<14 { _ = try rig.offer(.inquiry(buffer: 36), Layout(isIndirect: true)) }
+        try rig.kick()
+        _ = try FileDescriptor.standardOutput.writeAll(Self.held.utf8)
+        while true { SystemCalls.sleep(microseconds: 1_000_000) }
+    }
+
+    static let held = "held\n"
+
     private static func judge(_ conformanceCase: ConformanceCase, _ device: any DeviceUnderTest) -> Verdict {
         do {
             let rig = try Rig(device)
@@ -65,6 +77,7 @@ package enum ConformanceSuite {
         }
         if needs.contains(.plugging), !rig.device.canPlug { return "no way to make units come and go" }
         if needs.contains(.plugging), !offered.contains(.hotplug) { return "HOTPLUG is not offered" }
+        if needs.contains(.holder), rig.device.holder == nil { return "no program to be killed" }
         if needs.contains(.logging), !offered.contains(.logAll) { return "LOG_ALL is not offered" }
         if needs.contains(.protection), !offered.contains(.t10PI) { return "T10_PI is not offered" }
         if needs.contains(.eventIndex), !offered.contains(.eventIndex) { return "EVENT_IDX is not offered" }

@@ -11,6 +11,8 @@ package protocol DeviceUnderTest: AnyObject {
     var patience: Duration { get }
     /// Whether units can be made to come and go.
     var canPlug: Bool { get }
+    /// The command line of a program that calls `ConformanceSuite.hold` with this device; nil where there is none.
+    var holder: [String]? { get }
     /// Opens the device anew, as its owner.
     func open() throws -> any DevicePort
     /// Makes a unit of the spare target come.

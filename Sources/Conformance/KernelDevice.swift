@@ -12,6 +12,7 @@ package final class KernelDevice: DeviceUnderTest {
     package let target: UInt8
     package let spareTarget: UInt8
     package var patience = Duration.seconds(3)
+    package var holder: [String]?
     package var canPlug: Bool { plugging != nil }
     /// The port of the two targets.
     let wwpn: String
@@ -78,6 +79,9 @@ package struct ConformanceTargets {
             throw error
         }
     }
+
+    /// Those that are there already.
+    package init(existingIn tree: TargetTree) { self.tree = tree }
 
     /// The device with these targets.
     package func device(_ path: FilePath, release: String) -> KernelDevice {

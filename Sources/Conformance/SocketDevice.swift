@@ -7,6 +7,7 @@ package final class SocketDevice: DeviceUnderTest {
     package let implementation = Implementation.backEnd
     package let target: UInt8
     package var patience = Duration.seconds(3)
+    package var holder: [String]?
     package var spareTarget: UInt8 { target }
     package var canPlug: Bool { control != nil }
     let path: FilePath

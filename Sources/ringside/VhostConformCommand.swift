@@ -61,6 +61,9 @@ struct VhostConformCommand: ParsableCommand {
     @Flag(help: "With --list, the table for the documentation.")
     var markdown = false
 
+    @Flag(help: .hidden)
+    var hold = false
+
     @OptionGroup var targets: TargetOptions
     @OptionGroup var output: OutputOptions
 
@@ -77,10 +80,16 @@ struct VhostConformCommand: ParsableCommand {
         if list { return try output.print(cases.map(ListedCase.init), describe: ListedCase.table) }
         guard let socket else { return try checkKernel() }
         let control = control.map { FilePath($0) }
-        let report = check(SocketDevice(FilePath(socket), target: target, control: control))
+        let device = SocketDevice(FilePath(socket), target: target, control: control)
+        if hold { return try ConformanceSuite.hold(device) }
+        device.holder = Self.holder + ["--socket", socket, "--target", "\(target)"]
+        let report = check(device)
         try print(report)
         try report.throwFailure()
     }
+
+    /// This program, as one that holds a device until it is killed.
+    private static let holder = ["/proc/self/exe", "vhost", "conform", "--hold"]
 
     /// The cases that were asked for, as far as they apply to the transport.
     private var cases: [ConformanceCase] {
@@ -93,8 +102,14 @@ struct VhostConformCommand: ParsableCommand {
     private func checkKernel() throws {
         let release = try Host.runningRelease()
         if load { try prepareKernel() }
+        if hold {
+            let made = ConformanceTargets(existingIn: targets.tree)
+            return try ConformanceSuite.hold(made.device(FilePath(device), release: release))
+        }
         let made = try ConformanceTargets(in: targets.tree)
-        let report = check(made.device(FilePath(device), release: release))
+        let kernel = made.device(FilePath(device), release: release)
+        kernel.holder = Self.holder + [device]
+        let report = check(kernel)
         // What was found is told even where the targets cannot be deleted.
         let printing = Result { try print(report) }
         try made.delete()

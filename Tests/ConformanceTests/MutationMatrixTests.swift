@@ -30,7 +30,7 @@ import Testing
     @Test func everyCaseOfTheSocketFindsABrokenDevice() throws {
         let server = try ServedTarget()
         let proxy = try MutatingProxy(at: server.directory.appending("p"), to: server.socket)
-        let device = SocketDevice(proxy.path, target: 0, control: server.control)
+        let device = server.device(at: proxy.path)
         for item in Self.socketCases {
             proxy.mutation = nil
             device.patience = .seconds(4)

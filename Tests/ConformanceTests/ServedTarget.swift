@@ -12,7 +12,16 @@ final class ServedTarget {
     private let stop: PassedDescriptor
     private let thread: WorkerThread
 
-    var device: SocketDevice { SocketDevice(socket, target: 0, control: control) }
+    var device: SocketDevice { device(at: socket) }
+
+    /// The device behind a proxy's socket.
+    func device(at path: FilePath) -> SocketDevice {
+        let device = SocketDevice(path, target: 0, control: control)
+        // The program is built beside the tests.
+        let program = FilePath(CommandLine.arguments[0]).removingLastComponent().appending("ringside")
+        device.holder = [program.string, "vhost", "conform", "--hold", "--socket", path.string]
+        return device
+    }
 
     init() throws {
         directory = try FilePath.makeTemporaryDirectory(prefix: "conform")
