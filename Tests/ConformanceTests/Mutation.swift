@@ -15,6 +15,8 @@ enum Mutation: String, CaseIterable, Sendable {
     case movesBase, skipsEarly, ignoresDisabling
     // Events.
     case forgetsMissed, inventsMissed, inventsEvents
+    // The dirty log.
+    case forgetsLog, logsEverything
     // What it says of itself, and what it refuses.
     case offersLess, offersMore, claimsFeatures, hidesProtocol, countsLess
     case acceptsAll, keepsConnection, servesOnce

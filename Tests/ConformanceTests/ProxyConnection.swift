@@ -16,9 +16,12 @@ import VhostUser
     private let shadow: SharedMemory
     private static let ringBytes = 1 << 19
     private static let ringCount = 8
-    private static let shadowGuest: UInt64 = 1 << 45
+    private static let shadowGuest: UInt64 = 64 << 20
     /// Whether the back-end knows of the shadow by a region of its own.
     private var hasShadow = false
+    /// The front-end's dirty log.
+    private var dirtyLog: PeerMapping?
+    private var logStart = 0
     private var knowsMemory = false
 
     init(_ front: UnixSocket, _ back: UnixSocket, _ mutation: Mutation?, _ log: @escaping () -> WriteLog?) {
@@ -71,6 +74,10 @@ import VhostUser
     private func pump() {
         let log = log()
         for ring in rings.values { ring.pump(memory, mutation, log, next: rings[ring.number - 1]) }
+        guard mutation == .logsEverything, let dirtyLog else { return }
+        // The pages of the first 32 MiB have a byte for each eight, and a log has more than that.
+        let start = unsafe dirtyLog.mapping.base + logStart
+        unsafe start.initializeMemory(as: UInt8.self, repeating: 0xff, count: 1024)
     }
 
     private func ring(_ number: Int) -> ProxyRing? {
@@ -101,6 +108,9 @@ extension ProxyConnection {
             try addShadow()
             learn(Array(message.payload.dropFirst(8)), message.rights)
             try back.send(message)
+        case .setLogBase:
+            learnLog(message)
+            try back.send(message)
         case .setRingSize:
             if let size = UInt16(exactly: value) { ring(number)?.size = Int(size) }
             try back.send(message)
@@ -127,6 +137,7 @@ extension ProxyConnection {
         var fields = WireFields(message.payload)
         let value: UInt64 = fields.next()
         switch mutation {
+        case .forgetsLog: return message.with((value & ~(1 << 26)).littleEndianBytes)
         case .forgetsEventIndex: return message.with((value & ~(1 << 29)).littleEndianBytes)
         case .claimsFeatures: return message.with((value & ~Self.claimed).littleEndianBytes)
         default: return message
@@ -150,6 +161,15 @@ extension ProxyConnection {
                 continue
             }
         }
+    }
+
+    /// Maps the dirty log, where it can be mapped.
+    private func learnLog(_ message: VhostUserMessage) {
+        var fields = WireFields(message.payload)
+        let (count, offset): (UInt64, UInt64) = (fields.next(), fields.next())
+        guard let file = message.rights.first else { return }
+        do { dirtyLog = try PeerMapping(file, byteCount: offset + count) } catch { dirtyLog = nil }
+        logStart = Int(offset)
     }
 
     private var shadowLine: [UInt8] {
@@ -199,8 +219,10 @@ extension ProxyConnection {
         (ring.descriptors, ring.available) = (descriptors, available)
         unsafe ring.place(place)
         let address = unsafe UInt64(UInt(bitPattern: ring.shadow)) + used % 4
+        let flags = mutation == .forgetsLog ? [0, 0, 0, 0] : Array(message.payload[4..<8])
         return message.with(
-            Array(message.payload[..<16]) + address.littleEndianBytes + message.payload[24...]
+            Array(message.payload[..<4]) + flags + message.payload[8..<16] + address.littleEndianBytes
+                + message.payload[24...]
         )
     }
 
