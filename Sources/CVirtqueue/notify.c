@@ -24,7 +24,7 @@ _Bool vq_device_signal_needed(struct vq_device *dev)
 {
 	if (dev->packed)
 		return packed_signal_needed(dev);
-	/* Pairs with virt_mb() in vq_driver_enable_callback(). */
+	/* Pairs with virt_mb() in vq_driver_delay_callback(). */
 	virt_mb();
 	return notify_signal_needed(dev);
 }
@@ -88,7 +88,7 @@ _Bool vq_driver_kick_prepare(struct vq_driver *drv)
 			     drv->avail_idx, old);
 }
 
-_Bool vq_driver_enable_callback(struct vq_driver *drv)
+_Bool vq_driver_delay_callback(struct vq_driver *drv, __u16 buffers)
 {
 	struct vring_avail *avail = drv->avail;
 	const struct vring_used *used = drv->used;
@@ -96,12 +96,18 @@ _Bool vq_driver_enable_callback(struct vq_driver *drv)
 	if (drv->packed)
 		return packed_enable_callback(drv);
 	if (drv->event_idx)
-		notify_store16(&avail->ring[drv->num], drv->last_used);
+		notify_store16(&avail->ring[drv->num],
+			       drv->last_used + buffers - 1);
 	else
 		notify_store16(&avail->flags, 0);
 	/* Pairs with virt_mb() in vq_device_signal_needed(). */
 	virt_mb();
-	return notify_load16(&used->idx) != drv->last_used;
+	return (__u16)(notify_load16(&used->idx) - drv->last_used) >= buffers;
+}
+
+_Bool vq_driver_enable_callback(struct vq_driver *drv)
+{
+	return vq_driver_delay_callback(drv, 1);
 }
 
 void vq_driver_disable_callback(struct vq_driver *drv)

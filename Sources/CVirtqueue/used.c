@@ -121,7 +121,7 @@ _Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
 	split_write_next(dev, head, len);
 	/*
 	 * Pairs with virt_load_acquire() in driver_refill(), as in
-	 * split_publish(), and with virt_mb() in vq_driver_enable_callback().
+	 * split_publish(), and with virt_mb() in vq_driver_delay_callback().
 	 */
 	virt_store_mb(ring->idx, split_advance_used(dev, 1));
 	split_wrote(dev, 1);

@@ -96,7 +96,7 @@ extension vq_buffer {
     /// The C counterpart is `vq_driver_add_indirect`.
     public mutating func addIndirect(
         _ table: GuestBuffer,
-        in memory: borrowing GuestMemory,
+        in memory: GuestAccess,
         _ pieces: Span<BufferPiece>,
         readable: Int,
         cookie: UInt64
@@ -152,6 +152,23 @@ extension vq_buffer {
     ///
     /// The C counterpart is `vq_driver_enable_callback`.
     public mutating func enableCallback() -> Bool { unsafe vq_driver_enable_callback(&driver) }
+
+    /// Asks for a signal once so many more buffers are used; call it each time before sleeping.
+    ///
+    /// - Parameter buffers: 1 up to those outstanding.
+    /// - Returns: true where there are as many already, so that the caller must not sleep.
+    ///
+    /// The C counterpart is `vq_driver_delay_callback`.
+    public mutating func delayCallback(_ buffers: Int) -> Bool {
+        unsafe vq_driver_delay_callback(&driver, UInt16(buffers))
+    }
+
+    /// Lends the driver side to C, for a loop over it; valid during the call.
+    @unsafe package mutating func withDriver<Result>(
+        _ body: (UnsafeMutablePointer<vq_driver>) -> Result
+    ) -> Result {
+        unsafe body(&driver)
+    }
 
     /// Asks for no signals; some may still come. The C counterpart is `vq_driver_disable_callback`.
     public mutating func disableCallback() { unsafe vq_driver_disable_callback(&driver) }

@@ -61,6 +61,54 @@ public struct GuestMemory: ~Copyable, Sendable {
         return GuestBuffer(guestAddress: guestAddress + UInt64(start), byteCount: byteCount)
     }
 
+    /// The bytes, for several who share them.
+    public var access: GuestAccess { GuestAccess(guestAddress: guestAddress, arena: arena) }
+
+    /// Lets `body` read a buffer's bytes, which a device may change at the same time.
+    public func read<Result, Failure: Error>(
+        _ buffer: GuestBuffer,
+        _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result { try access.read(buffer, body) }
+
+    /// Lets `body` write a buffer's bytes.
+    public func write<Result, Failure: Error>(
+        _ buffer: GuestBuffer,
+        _ body: (inout MutableRawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result { try access.write(buffer, body) }
+
+    /// The address in this process of a guest address, as a ring's addresses are given to the kernel.
+    public func userAddress(of buffer: GuestBuffer) -> UInt64 { access.userAddress(of: buffer) }
+
+    /// The number at a guest address, read in one access where the address is a multiple of its size.
+    package func load<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ address: UInt64,
+        as: Number.Type = Number.self
+    ) -> Number { access.load(address) }
+
+    /// Writes a number, in one access as above.
+    package func store<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number, at address: UInt64) {
+        access.store(number, at: address)
+    }
+
+    /// A copy of a buffer's bytes.
+    package func copy(_ buffer: GuestBuffer) -> [UInt8] { access.copy(buffer) }
+
+    /// Fills a buffer with bytes, of which there are as many.
+    package func fill(_ buffer: GuestBuffer, with bytes: [UInt8]) { access.fill(buffer, with: bytes) }
+
+    @unsafe func bytes(of buffer: GuestBuffer) -> UnsafeMutableRawBufferPointer {
+        // The arena outlives this memory.
+        unsafe access.bytes(of: buffer)
+    }
+}
+
+/// The bytes of a guest memory, which stays mapped while somebody has this.
+///
+/// Who touches which buffer is settled by those who share it.
+public struct GuestAccess: Sendable {
+    let guestAddress: UInt64
+    let arena: Arena
+
     /// Lets `body` read a buffer's bytes, which a device may change at the same time.
     public func read<Result, Failure: Error>(
         _ buffer: GuestBuffer,
@@ -111,16 +159,18 @@ public struct GuestMemory: ~Copyable, Sendable {
         unsafe self.bytes(of: buffer).copyBytes(from: bytes)
     }
 
-    /// The address in this process of a guest address, as a ring's addresses are given to the kernel.
+    /// The address in this process of a buffer's first byte.
     public func userAddress(of buffer: GuestBuffer) -> UInt64 {
         unsafe UInt64(UInt(bitPattern: bytes(of: buffer).baseAddress))
     }
 
-    @unsafe func bytes(of buffer: GuestBuffer) -> UnsafeMutableRawBufferPointer {
+    /// A buffer's bytes for the C core, valid while the memory is mapped.
+    @unsafe package func bytes(of buffer: GuestBuffer) -> UnsafeMutableRawBufferPointer {
         precondition(buffer.guestAddress >= guestAddress, "buffer of another memory")
         let offset = buffer.guestAddress - guestAddress
         precondition(
-            offset <= UInt64(byteCount) && buffer.byteCount <= byteCount - Int(offset),
+            offset <= UInt64(arena.mapping.byteCount)
+                && buffer.byteCount <= arena.mapping.byteCount - Int(offset),
             "buffer out of range"
         )
         let start = unsafe arena.mapping.base + Int(offset)

@@ -176,7 +176,13 @@ struct QueueTests {
         )
         let buffer = try memory.allocate(8)
         let indirect = try memory.allocate(entries * 16)
-        try driver.addIndirect(indirect, in: memory, [BufferPiece(buffer)].span, readable: 1, cookie: 0)
+        try driver.addIndirect(
+            indirect,
+            in: memory.access,
+            [BufferPiece(buffer)].span,
+            readable: 1,
+            cookie: 0
+        )
         // The driver says how much of the table it filled; this one says more.
         let length = driver.addresses.buffer.slice(8, 4)
         memory.write(length) { $0.storeBytes(of: UInt32(entries * 16), as: UInt32.self) }

@@ -75,7 +75,13 @@ public struct MockDriver: ~Copyable {
         fill(pieces[..<readable])
         do {
             if let table = indirect?.slice(slab * 256, 256) {
-                try queue.addIndirect(table, in: low, pieces.span, readable: readable, cookie: UInt64(slab))
+                try queue.addIndirect(
+                    table,
+                    in: low.access,
+                    pieces.span,
+                    readable: readable,
+                    cookie: UInt64(slab)
+                )
             } else {
                 try queue.add(pieces.span, readable: readable, cookie: UInt64(slab))
             }

@@ -230,6 +230,21 @@ int vq_driver_get_used(struct vq_driver *drv, struct vq_completion *done);
 _Bool vq_driver_enable_callback(struct vq_driver *drv);
 
 /**
+ * vq_driver_delay_callback() - ask for a signal once more buffers are used
+ * @drv: the driver side
+ * @buffers: how many, 1 to those that are outstanding
+ *
+ * For a driver that would rather reap several at once. Without the event
+ * index, and on packed rings, the signal comes at the next used buffer. The
+ * counterpart of the kernel's virtqueue_enable_cb_delayed().
+ *
+ * Return: whether there are as many to reap already, which may come without a
+ * signal, so that the caller must not sleep; on packed rings, whether there
+ * is any.
+ */
+_Bool vq_driver_delay_callback(struct vq_driver *drv, __u16 buffers);
+
+/**
  * vq_driver_disable_callback() - ask for no signals
  * @drv: the driver side
  *
