@@ -94,17 +94,11 @@ struct RingBenchCommand: ParsableCommand {
         try output.print(RingResult(report: report, earlier: earlier, comparisons: comparisons)) {
             $0.description
         }
-        if let plot { try draw(RingPlot(report, baseline: comparisons ?? []), to: FilePath(plot)) }
+        if let plot {
+            try RingPlot(report, baseline: comparisons ?? []).picture.write(to: FilePath(plot))
+        }
         let slower = (comparisons ?? []).filter { $0.isAbove(percent: failAbove ?? .infinity) }
         if !slower.isEmpty { throw ExitCode(1) }
-    }
-
-    private func draw(_ picture: RingPlot, to path: FilePath) throws {
-        do {
-            try path.write(picture.svg.utf8)
-        } catch let error as Errno {
-            throw OperationError("write", "\(path)", errno: error)
-        }
     }
 
     private func measure(_ cases: [RingCase]) throws -> RingReport {
