@@ -87,6 +87,11 @@ let package = Package(
                 .define("_GNU_SOURCE"),
             ]
         ),
+        .target(
+            name: "CVirtioLoad",
+            dependencies: ["CVirtioSCSI", "CVirtqueue"],
+            cSettings: coreSettings + [.define("_GNU_SOURCE")]
+        ),
         .target(name: "CRingBench", dependencies: ["CVirtqueue"], cSettings: coreSettings),
 
         // Floor 1: the machine, and pure values.
@@ -125,8 +130,9 @@ let package = Package(
         .target(
             name: "VhostSCSI",
             dependencies: [
-                "CLinux", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing", "Virtqueue", histogram,
-                system,
+                "CLinux", "CVirtioLoad", "CVirtioSCSI", "CVirtqueue", "LinuxSystem", "OptionParsing",
+                "Virtqueue",
+                histogram, system,
             ],
             exclude: ["DIFFERENCES.md"],
             swiftSettings: settings
@@ -261,7 +267,11 @@ let package = Package(
         ),
         .testTarget(
             name: "VhostSCSITests",
-            dependencies: ["CVirtioSCSI", "CVirtqueue", "VhostSCSI", "LinuxSystem", "Virtqueue", system],
+            dependencies: [
+                "CVirtioLoad", "CVirtioSCSI", "CVirtqueue", "VhostSCSI", "LinuxSystem", "Virtqueue",
+                histogram,
+                system,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

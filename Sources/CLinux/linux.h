@@ -63,6 +63,7 @@ static const unsigned long vhost_set_owner = VHOST_SET_OWNER;
 static const unsigned long vhost_get_features = VHOST_GET_FEATURES;
 static const unsigned long vhost_set_features = VHOST_SET_FEATURES;
 static const unsigned long vhost_set_mem_table = VHOST_SET_MEM_TABLE;
+static const unsigned long vhost_set_log_base = VHOST_SET_LOG_BASE;
 static const unsigned long vhost_set_vring_num = VHOST_SET_VRING_NUM;
 static const unsigned long vhost_set_vring_base = VHOST_SET_VRING_BASE;
 static const unsigned long vhost_get_vring_base = VHOST_GET_VRING_BASE;
@@ -75,6 +76,20 @@ static const unsigned long vhost_scsi_get_abi_version =
 static const unsigned long vhost_scsi_set_endpoint = VHOST_SCSI_SET_ENDPOINT;
 static const unsigned long vhost_scsi_clear_endpoint =
 	VHOST_SCSI_CLEAR_ENDPOINT;
+
+/* Since Linux 6.5, which is newer than the headers may be. */
+static const unsigned long vhost_new_worker = _IOR(VHOST_VIRTIO, 0x8, __u32);
+static const unsigned long vhost_free_worker = _IOW(VHOST_VIRTIO, 0x9, __u32);
+static const unsigned long vhost_attach_vring_worker =
+	_IOW(VHOST_VIRTIO, 0x15, __u64);
+static const unsigned long vhost_get_vring_worker =
+	_IOWR(VHOST_VIRTIO, 0x16, __u64);
+
+/* A word that somebody else may change at the same time. */
+static inline __u64 ringside_exchange(__u64 *word, __u64 value)
+{
+	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
 
 static const unsigned long ringside_ms_rdonly = MS_RDONLY;
 static const unsigned long ringside_ms_bind = MS_BIND | MS_REC;

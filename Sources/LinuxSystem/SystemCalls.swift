@@ -78,6 +78,27 @@ public enum SystemCalls {
         try result(unsafe setenv(name, value, 1))
     }
 
+    /// Replaces this program by another, which gets `passing` as its descriptors from 3 on, in their order.
+    ///
+    /// The corresponding C functions are `dup2` and `execvp`.
+    ///
+    /// - Throws: what `execvp` gives; descriptors from 3 on may have been replaced then.
+    public static func execute(_ arguments: [String], passing: [CInt]) throws(Errno) -> Never {
+        // None of them may be where another one goes.
+        var copies: [CInt] = []
+        for number in passing { copies.append(try result(fcntl(number, F_DUPFD, 3 + CInt(passing.count)))) }
+        for (index, copy) in copies.enumerated() {
+            try result(dup2(copy, 3 + CInt(index)))
+            close(copy)
+        }
+        var strings = unsafe arguments.map { unsafe strdup($0) }
+        unsafe strings.append(nil)
+        guard let program = unsafe strings[0] else { throw .noMemory }
+        // It returns only where it failed; the strings go with the process, which has nothing else left to do.
+        _ = unsafe execvp(program, strings)
+        throw Errno(rawValue: Glibc.errno)
+    }
+
     /// Writes out dirty data and switches the machine off; the corresponding C functions are `sync` and `reboot`.
     public static func powerOff() throws(Errno) {
         sync()
@@ -98,10 +119,12 @@ public enum SystemCalls {
     /// Waits for a while, at least until a signal comes; the corresponding C function is `usleep`.
     public static func sleep(microseconds: UInt32) { usleep(microseconds) }
 
-    /// Makes reads and writes on a descriptor return `EAGAIN` instead of waiting; the C function is `fcntl`.
-    public static func setNonBlocking(_ descriptor: FileDescriptor) throws(Errno) {
-        let flags = try result(fcntl(descriptor.rawValue, F_GETFL))
-        try result(fcntl(descriptor.rawValue, F_SETFL, flags | O_NONBLOCK))
+    /// Makes reads and writes on a descriptor return `EAGAIN` instead of waiting, or wait; the C function is `fcntl`.
+    public static func setNonBlocking(_ descriptor: FileDescriptor, _ isNonBlocking: Bool = true)
+        throws(Errno)
+    {
+        let flags = try result(fcntl(descriptor.rawValue, F_GETFL)) & ~O_NONBLOCK
+        try result(fcntl(descriptor.rawValue, F_SETFL, isNonBlocking ? flags | O_NONBLOCK : flags))
     }
 
     /// Blocks signals for this process and gives a descriptor that becomes readable when one arrives; the corresponding

@@ -4,16 +4,22 @@ internal import CVirtqueue
 internal import SystemPackage
 internal import Virtqueue
 
-/// Plays the guest: sends SCSI commands over a ring to the target behind a vhost-scsi device.
+/// Plays the guest: sends SCSI commands over rings to the target behind a vhost-scsi device.
 ///
 /// One thread uses it. Every wait ends: with an answer, with the device's error signal, or with a timeout.
 public final class SCSIInitiator {
-    /// How requests went over the ring.
+    /// How requests went over the request rings.
     public struct Traffic: Equatable, Sendable {
+        static let none = Traffic(kicks: 0, interrupts: 0)
+
         /// How often we kicked the device.
         public let kicks: UInt64
         /// How often the device signalled us.
         public let interrupts: UInt64
+
+        static func + (left: Traffic, right: Traffic) -> Traffic {
+            Traffic(kicks: left.kicks + right.kicks, interrupts: left.interrupts + right.interrupts)
+        }
     }
 
     /// The SCSI target that is addressed, a TPG's tag.
@@ -22,62 +28,100 @@ public final class SCSIInitiator {
     public var timeout = 30.0
     /// The most bytes that one command transfers.
     public var transferBytes: Int { queue.transferBytes }
-    /// How many requests may be in flight.
+    /// How many requests each queue may have in flight.
     public var depth: Int { queue.depth }
-    /// Kicks and interrupts since the start.
-    public var traffic: Traffic { Traffic(kicks: queue.kicks, interrupts: queue.interrupts) }
+    /// The number of request queues.
+    public var queueCount: Int { rings.requests.count }
+    /// Kicks and interrupts since the start, of the request queues.
+    public var traffic: Traffic {
+        rings.requests.reduce(.none) {
+            $0 + Traffic(kicks: $1.ring.kicks, interrupts: $1.ring.interrupts)
+        }
+    }
 
-    let queue: RequestQueue
+    /// The queue of single commands.
+    var queue: RequestQueue { rings.requests[0] }
+    let rings: InitiatorRings
+    private let features: VhostFeatures
     private let targetName: String
     private let device: (any SCSITransport)?
     /// Room for what comes back at once.
-    var done: [Completion]
+    private var done = [Completion](repeating: Completion(), count: 1)
 
-    /// Lays out memory and rings, and starts the kernel's `device` on them.
+    /// Lays out memory and rings as the device's options have it, and starts the kernel's `device` on them.
     ///
     /// - Parameters:
     ///   - device: an open device, not started. Stop it with `detach`.
-    ///   - depth: how many requests may be in flight, 1 to 1024.
+    ///   - depth: how many requests each queue may have in flight, 1 to 1024.
     ///   - transferBytes: the most bytes that one command transfers, up to 4 MiB.
-    public convenience init(_ device: VhostSCSIDevice, depth: Int = 1, transferBytes: Int = 256 << 10)
-        throws(OperationError)
-    {
-        guard let target = UInt8(exactly: device.options.tpgt) else {
+    ///   - queues: how many request queues there are; nil for what the options say.
+    public convenience init(
+        _ device: VhostSCSIDevice,
+        depth: Int = 1,
+        transferBytes: Int? = nil,
+        queues: Int? = nil
+    ) throws(OperationError) {
+        let options = device.options
+        let queues = queues ?? options.queueCount
+        guard let target = UInt8(exactly: options.tpgt) else {
             throw OperationError(
                 "address",
-                "tpgt \(device.options.tpgt) of \(device.options.wwpn)",
+                "tpgt \(options.tpgt) of \(options.wwpn)",
                 cause: "virtio-scsi has targets 0 to 255 only"
             )
         }
-        try self.init(device, target: target, depth: depth, transferBytes: transferBytes)
+        try options.check(depth: depth * queues, transferBytes: transferBytes)
+        try self.init(
+            device,
+            target: target,
+            depth: depth,
+            transferBytes: transferBytes ?? min(Self.defaultTransfer, options.maximumTransferBytes),
+            queues: queues,
+            ringSize: options.ringSize
+        )
     }
+
+    /// The most bytes that one command transfers where nobody says.
+    public static let defaultTransfer = 256 << 10
 
     /// Lays out memory and rings, and starts any `device` on them.
-    public init(_ device: any SCSITransport, target: UInt8, depth: Int = 1, transferBytes: Int = 256 << 10)
-        throws(OperationError)
-    {
+    ///
+    /// - Parameters:
+    ///   - queues: how many request queues there are.
+    ///   - ringSize: the descriptors of each ring, a power of two; nil for as few as the depth takes.
+    public init(
+        _ device: any SCSITransport,
+        target: UInt8,
+        depth: Int = 1,
+        transferBytes: Int = defaultTransfer,
+        queues: Int = 1,
+        ringSize: Int? = nil
+    ) throws(OperationError) {
         self.target = target
         self.device = device
+        features = device.features
         targetName = device.name
-        queue = try RequestQueue(
+        let shape = try RingShape(
             depth: depth,
             transferBytes: transferBytes,
-            features: device.features,
-            isShared: device.needsSharedMemory
+            queues: queues,
+            ringSize: ringSize,
+            features: features
         )
-        done = [Completion](repeating: Completion(), count: depth)
-        try device.start(memory: [queue.region], rings: queue.rings)
-        queue.connect(device.events[RequestQueue.ring])
+        rings = try InitiatorRings(shape, features: features, isShared: device.needsSharedMemory)
+        try device.start(memory: [rings.region], rings: rings.addresses)
+        rings.connect(device.events)
+        if features.contains(.hotplug) { try rings.event.offer() }
     }
 
-    /// Sends over a ring that something else than the kernel serves.
-    init(_ queue: RequestQueue, events: RingEvents, target: UInt8) {
-        self.queue = queue
+    /// Sends over rings that something else than the kernel serves.
+    init(_ rings: InitiatorRings, events: [RingEvents], features: VhostFeatures, target: UInt8) {
+        self.rings = rings
         self.target = target
+        self.features = features
         device = nil
         targetName = "target"
-        done = [Completion](repeating: Completion(), count: queue.depth)
-        queue.connect(events)
+        rings.connect(events)
     }
 
     deinit {
@@ -101,7 +145,8 @@ public final class SCSIInitiator {
             if response.decodedSense?.isUnitAttention == true { continue }
             if let failure = response.failure { throw refusal(command, lun, failure) }
             if command.isWrite { return [] }
-            return queue.data(0, byteCount: max(0, command.byteCount - Int(response.residual)))
+            let count = max(0, command.byteCount - Int(response.residual))
+            return queue.memory.copy(queue.slots[0].data.slice(0, count))
         }
         throw refusal(command, lun, "UNIT ATTENTION \(Self.unitAttentions) times in a row")
     }
@@ -111,6 +156,13 @@ public final class SCSIInitiator {
 
     /// Runs one command once.
     public func send(_ command: SCSICommand, lun: UInt16) throws(OperationError) -> SCSIResponse {
+        try exchange(command, lun: lun, .none)
+    }
+
+    /// Runs one command once, with data and protection information that are in the first slot's buffers.
+    func exchange(_ command: SCSICommand, lun: UInt16, _ protection: RequestQueue.Protection)
+        throws(OperationError) -> SCSIResponse
+    {
         if command.byteCount > transferBytes {
             throw refusal(
                 command,
@@ -119,29 +171,51 @@ public final class SCSIInitiator {
             )
         }
         try checkIdle()
-        queue.address(0, target: target, lun: lun)
-        try queue.submit(0, command)
-        try queue.kick()
-        _ = try queue.wait(until: deadline, into: &done)
+        queue.address(0, target: target, lun: lun, protection: protection)
+        try queue.submit(0, command, protection: protection)
+        try queue.ring.kick()
+        _ = try queue.ring.wait(until: deadline, into: &done)
         return try queue.response(0)
     }
 
     /// Refuses to go on after a failure that left requests with the device: their slots are not ours.
     func checkIdle() throws(OperationError) {
-        if queue.outstanding == 0 { return }
+        let left = rings.requests.reduce(0) { $0 + $1.ring.outstanding }
+        if left == 0 { return }
         throw OperationError(
             "use",
             "the request ring",
-            cause: "\(queue.outstanding) request(s) of an earlier failure are still with the device",
+            cause: "\(left) request(s) of an earlier failure are still with the device",
             hint: "detach, and start anew"
         )
     }
 
-    private var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }
+    /// Whether a thread of the kernel serves the rings.
+    var isKernelDevice: Bool { device is VhostSCSIDevice }
+
+    /// One load for each queue.
+    func loads(_ jobs: [RequestLoad.Job], lun: UInt16, batch: Int?) -> [RequestLoad] {
+        zip(rings.requests, jobs).map { queue, job in
+            RequestLoad(
+                queue,
+                job,
+                target: target,
+                lun: lun,
+                place: place(lun),
+                timeout: timeout,
+                batch: batch,
+                usesTables: features.contains(.indirectDescriptors)
+            )
+        }
+    }
+
+    var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }
 
     func refusal(_ command: SCSICommand, _ lun: UInt16, _ cause: String) -> OperationError {
-        OperationError(command.name, "LUN \(lun) of \(targetName) target \(target)", cause: cause)
+        OperationError(command.name, place(lun), cause: cause)
     }
+
+    private func place(_ lun: UInt16) -> String { "LUN \(lun) of \(targetName) target \(target)" }
 }
 
 extension SCSIInitiator {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
+internal import CVirtioLoad
 public import LinuxSystem
 
 /// Writes a pattern over a whole logical unit, reads it back and compares it.
+///
+/// The pattern differs in every 8 bytes of the unit, so that a block in the wrong place shows.
 public struct SurfaceCheck: Sendable {
     /// What was checked, when nothing differed.
     public struct Result: Equatable, Sendable {
@@ -29,62 +32,37 @@ public struct SurfaceCheck: Sendable {
         return Result(byteCount: capacity.byteCount, writeSeconds: writing, readSeconds: reading)
     }
 
+    /// One pass over all blocks, each queue over a slice of its own.
+    ///
+    /// Requests are made in order, and come back in any: once one differs no more are made, and when the last is back
+    /// no byte of the slice before that one differs.
     private func pass(
         _ initiator: SCSIInitiator,
         _ lun: UInt16,
         _ capacity: SCSICapacity,
         isWrite: Bool
     ) throws(OperationError) -> Double {
-        let blocks = UInt32(initiator.transferBytes / capacity.blockSize)
-        var sweep = SurfaceSweep(
-            pattern: DataPattern(seed: seed),
-            capacity: capacity,
-            step: blocks,
-            isWrite: isWrite
-        )
-        let start = MonotonicClock.nanoseconds
-        try initiator.run(&sweep, lun: lun, blockSize: capacity.blockSize)
-        let seconds = Double(MonotonicClock.nanoseconds - start) / 1e9
-        guard let byte = sweep.mismatch else { return seconds }
-        let (block, offset) = byte.quotientAndRemainder(dividingBy: UInt64(capacity.blockSize))
-        throw OperationError(
-            "compare",
-            "LUN \(lun)",
-            cause: "block \(block) differs from what was written, at byte \(offset) of the block"
-        )
+        let step = UInt64(initiator.transferBytes / capacity.blockSize)
+        let all = (capacity.blocks + step - 1) / step
+        let slice = (all + UInt64(initiator.queueCount) - 1) / UInt64(initiator.queueCount)
+        var jobs: [RequestLoad.Job] = []
+        for queue in 0..<UInt64(initiator.queueCount) {
+            let first = min(queue * slice * step, capacity.blocks)
+            var job = RequestLoad.Job()
+            job.first = first
+            job.blocks = min(slice * step, capacity.blocks - first)
+            job.places = (job.blocks + step - 1) / step
+            job.count = job.places
+            job.duration = .max
+            job.step = UInt32(step)
+            job.block_size = UInt32(capacity.blockSize)
+            job.write_percent = isWrite ? 100 : 0
+            job.has_pattern = true
+            job.pattern = seed
+            jobs.append(job)
+        }
+        let run = try LoadRun(jobs, on: initiator, lun: lun)
+        try run.compare(capacity, lun)
+        return Double(run.nanoseconds) / 1e9
     }
-}
-
-/// One pass over all blocks, in order.
-private struct SurfaceSweep: BlockWorkload {
-    let pattern: DataPattern
-    let capacity: SCSICapacity
-    let step: UInt32
-    let isWrite: Bool
-    /// The first block that was not asked for yet.
-    var position: UInt64 = 0
-    /// The first byte of the logical unit that differs.
-    ///
-    /// Requests are made in order, and come back in any: once one differs no more are made, and when the last is back
-    /// no byte before this one differs.
-    var mismatch: UInt64?
-
-    mutating func next(now: UInt64) -> BlockRequest? {
-        guard position < capacity.blocks, mismatch == nil else { return nil }
-        let blocks = UInt32(min(UInt64(step), capacity.blocks - position))
-        defer { position += UInt64(blocks) }
-        return BlockRequest(address: position, blocks: blocks, isWrite: isWrite)
-    }
-
-    /// A read's buffer is cleared: what an earlier request left there could be the very data that is expected.
-    mutating func prepare(_ request: BlockRequest, _ words: inout MutableSpan<UInt64>) {
-        if isWrite { pattern.fill(&words, position: start(of: request)) } else { words.update(repeating: 0) }
-    }
-
-    mutating func complete(_ request: BlockRequest, _ words: Span<UInt64>, nanoseconds: UInt64) {
-        guard !isWrite, let offset = pattern.mismatch(words, position: start(of: request)) else { return }
-        mismatch = min(mismatch ?? .max, start(of: request) + UInt64(offset))
-    }
-
-    private func start(of request: BlockRequest) -> UInt64 { request.address * UInt64(capacity.blockSize) }
 }

@@ -37,6 +37,19 @@ enum VhostFailure {
         )
     }
 
+    /// The kernel lacks features that the options ask for.
+    static func features(_ missing: VhostFeatures, _ path: FilePath, _ options: VhostSCSIOptions)
+        -> OperationError
+    {
+        let names = missing.names.joined(separator: " ")
+        return OperationError(
+            "open",
+            path.string,
+            errno: .notSupported,
+            cause: "\(options.id) asks for \(names), which the kernel does not offer"
+        )
+    }
+
     static func request(
         _ request: VhostRequest,
         _ path: FilePath,

@@ -23,9 +23,9 @@ public struct VhostFeatures: OptionSet, Hashable, Sendable {
     /// `VIRTIO_F_VERSION_1`: little-endian, as virtio 1.0 has it.
     public static let version1 = VhostFeatures(rawValue: 1 << 32)
 
-    /// What the driver side in this module makes use of.
+    /// What the driver side in this module makes use of unasked.
     ///
-    /// T10 PI would grow every request's header, and the dirty log is of use to migration only.
+    /// T10 PI grows every request's header, hot-plug events want somebody to take them, and the dirty log costs time.
     public static let wanted: VhostFeatures = [.version1, .indirectDescriptors, .eventIndex, .anyLayout]
 
     private static let named: [(VhostFeatures, String)] = [

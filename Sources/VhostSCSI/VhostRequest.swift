@@ -12,6 +12,11 @@ package struct VhostRequest: Equatable, Sendable {
         case getFeatures = "VHOST_GET_FEATURES"
         case setFeatures = "VHOST_SET_FEATURES"
         case setMemoryTable = "VHOST_SET_MEM_TABLE"
+        case setLogBase = "VHOST_SET_LOG_BASE"
+        case newWorker = "VHOST_NEW_WORKER"
+        case freeWorker = "VHOST_FREE_WORKER"
+        case attachWorker = "VHOST_ATTACH_VRING_WORKER"
+        case getWorker = "VHOST_GET_VRING_WORKER"
         case setRingSize = "VHOST_SET_VRING_NUM"
         case setRingBase = "VHOST_SET_VRING_BASE"
         case getRingBase = "VHOST_GET_VRING_BASE"
@@ -30,6 +35,11 @@ package struct VhostRequest: Equatable, Sendable {
             case .getFeatures: vhost_get_features
             case .setFeatures: vhost_set_features
             case .setMemoryTable: vhost_set_mem_table
+            case .setLogBase: vhost_set_log_base
+            case .newWorker: vhost_new_worker
+            case .freeWorker: vhost_free_worker
+            case .attachWorker: vhost_attach_vring_worker
+            case .getWorker: vhost_get_vring_worker
             case .setRingSize: vhost_set_vring_num
             case .setRingBase: vhost_set_vring_base
             case .getRingBase: vhost_get_vring_base
@@ -89,11 +99,36 @@ extension VhostRequest {
         VhostRequest(.getRingBase, state(ring, 0), "ring \(ring)")
     }
 
-    /// `struct vhost_vring_addr`: user addresses, no flags, no log.
-    package static func setRingAddresses(_ ring: Int, _ addresses: VhostRing) -> VhostRequest {
-        let fields = [addresses.descriptors, addresses.used, addresses.available, 0]
-        let bytes = fields.reduce(state(ring, 0)) { $0 + $1.littleEndianBytes }
-        return VhostRequest(.setRingAddresses, bytes, "ring \(ring)")
+    /// `struct vhost_vring_addr`: user addresses; with a log, `VHOST_VRING_F_LOG` and the used ring's guest address.
+    package static func setRingAddresses(_ ring: Int, _ addresses: VhostRing, isLogged: Bool = false)
+        -> VhostRequest
+    {
+        let log = isLogged ? addresses.usedGuestAddress : 0
+        let fields = [addresses.descriptors, addresses.used, addresses.available, log]
+        let bytes = fields.reduce(state(ring, isLogged ? 1 : 0)) { $0 + $1.littleEndianBytes }
+        return VhostRequest(.setRingAddresses, bytes, isLogged ? "ring \(ring): logged" : "ring \(ring)")
+    }
+
+    /// The address of the dirty log's bitmap in this process.
+    package static func setLogBase(_ address: UInt64) -> VhostRequest {
+        VhostRequest(.setLogBase, address.littleEndianBytes, address == 0 ? "none" : "a bitmap")
+    }
+
+    /// `struct vhost_worker_state`; the answer is the new worker's number.
+    package static let newWorker = VhostRequest(.newWorker, UInt32(0).littleEndianBytes)
+
+    package static func freeWorker(_ worker: UInt32) -> VhostRequest {
+        VhostRequest(.freeWorker, worker.littleEndianBytes, "worker \(worker)")
+    }
+
+    /// `struct vhost_vring_worker`.
+    package static func attachWorker(_ ring: Int, _ worker: UInt32) -> VhostRequest {
+        VhostRequest(.attachWorker, state(ring, worker), "ring \(ring): worker \(worker)")
+    }
+
+    /// `struct vhost_vring_worker`; the second word of the answer is the worker's number.
+    package static func getWorker(_ ring: Int) -> VhostRequest {
+        VhostRequest(.getWorker, state(ring, 0), "ring \(ring)")
     }
 
     /// `struct vhost_vring_file` for a kick, call or error eventfd; descriptor -1 takes it away.

@@ -35,11 +35,20 @@ public struct VhostRing: Equatable, Sendable {
     public let available: UInt64
     /// The used ring, at a multiple of 4.
     public let used: UInt64
+    /// The used ring's guest-physical address, by which the dirty log names it.
+    public let usedGuestAddress: UInt64
 
-    public init(size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) {
+    public init(
+        size: UInt16,
+        descriptors: UInt64,
+        available: UInt64,
+        used: UInt64,
+        usedGuestAddress: UInt64 = 0
+    ) {
         self.size = size
         self.descriptors = descriptors
         self.available = available
         self.used = used
+        self.usedGuestAddress = usedGuestAddress
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 public import ArgumentParser
 import LinuxSystem
+import SystemPackage
 public import VhostSCSI
 
 extension ThroughputJob.Pattern: ExpressibleByArgument {}
@@ -8,16 +9,25 @@ extension ThroughputJob.Pattern: ExpressibleByArgument {}
 struct VhostBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure a LUN: IOPS, MB/s, latency percentiles, kicks and interrupts.",
+        abstract: "Measure a LUN: IOPS, MB/s, latency percentiles, processor time, kicks and interrupts.",
         discussion: """
-            One run for each queue depth. Latencies are from handing a request over to seeing it back, in microseconds.
+            One run for each number of queues and each depth. Latencies are from handing a batch of requests over to \
+            seeing it back, in microseconds. 'worker' is the kernel thread that serves the rings: how much of the run \
+            it was busy, and its time for each request; 'ours' is the time that this program takes for a request.
+
             A run that writes destroys what is on the LUN, and wants --write to be said;
             with --dry-run it says which LUN it would run on, and neither reads nor writes there.
+
+            With --verify, writes put a pattern that differs in every 8 bytes, and reads are compared with it. A run
+            that only writes is read back afterwards; one that reads wants the pattern on the LUN, as
+            'ringside vhost verify' with the same --seed leaves it.
 
             EXAMPLES
               ringside vhost bench id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost bench --rw randread --bs 4k --iodepth 1,32 --runtime 2 id=a,wwpn=naa.5001405000001,tpgt=1
-              ringside vhost bench --rw write --write --bs 128k --count 1000 --json id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --queues 1,2 --iodepth 32 --plot bench.svg id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --rw randrw --rwmixread 70 --write --json id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --rw write --write --bs 128k --count 1000 --verify id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --socket /run/ringside/disk.sock --iodepth 32
               ringside vhost bench --rw write --dry-run id=a,wwpn=naa.5001405000001,tpgt=1
             """
@@ -31,17 +41,50 @@ struct VhostBenchCommand: ParsableCommand {
     @Option(help: "What to do.")
     var rw = ThroughputJob.Pattern.randomRead
 
+    @Option(help: "How many of 100 requests read, with --rw rw and randrw.")
+    var rwmixread = 50
+
     @Option(help: "The size of a request.", transform: { try ByteSize($0) })
     var bs = ByteSize(bytes: 4096)
 
-    @Option(help: "Requests in flight: one number, or several with commas between.", transform: Self.depths)
+    @Option(
+        help: "Requests in flight on each queue: one number, or several with commas between.",
+        transform: { try Self.numbers($0, 1...1024) }
+    )
     var iodepth = [1, 32]
+
+    @Option(
+        help: ArgumentHelp(
+            "Request queues, each with a thread: one number, or several.",
+            valueName: "queues"
+        ),
+        transform: { try Self.numbers($0, 1...128) }
+    )
+    var queues: [Int] = []
 
     @Option(help: "How long each run takes, in seconds; 1 where --count is not given either.")
     var runtime: Double?
 
-    @Option(help: "How many requests each run has.")
+    @Option(help: "How many requests each run has, on all queues together.")
     var count: UInt64?
+
+    @Option(help: "How many requests to wait for at once; three quarters of those in flight by default.")
+    var batch: Int?
+
+    @Flag(help: "Write a pattern, and compare what is read with it.")
+    var verify = false
+
+    @Option(help: "What the pattern is made from.")
+    var seed: UInt64 = 1
+
+    @Option(help: "What the random places are made from.")
+    var randseed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp("Draw the latencies into an SVG file.", valueName: "file"),
+        completion: .file(extensions: ["svg"])
+    )
+    var plot: String?
 
     @Flag(help: "Let a run that writes overwrite the LUN.")
     var write = false
@@ -51,12 +94,12 @@ struct VhostBenchCommand: ParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
-    private static func depths(_ text: String) throws -> [Int] {
+    private static func numbers(_ text: String, _ range: ClosedRange<Int>) throws -> [Int] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { field in
-            guard let depth = Int(field), (1...1024).contains(depth) else {
-                throw ValidationError("a depth is a number from 1 to 1024")
+            guard let number = Int(field), range.contains(number) else {
+                throw ValidationError("it is a number from \(range.lowerBound) to \(range.upperBound)")
             }
-            return depth
+            return number
         }
     }
 
@@ -70,41 +113,73 @@ struct VhostBenchCommand: ParsableCommand {
         if let runtime, !(runtime > 0 && runtime <= 86400) {
             throw ValidationError("--runtime is above 0, and a day at most.")
         }
-        guard write || dryRun || [.read, .randomRead].contains(rw) else {
+        guard (0...100).contains(rwmixread) else { throw ValidationError("--rwmixread is 0 to 100.") }
+        guard batch.map({ (1...1024).contains($0) }) ?? true else {
+            throw ValidationError("--batch is 1 to 1024.")
+        }
+        guard write || dryRun || !rw.writes else {
             throw ValidationError("--rw \(rw.rawValue) overwrites the LUN: say --write to do it.")
         }
     }
 
     func run() throws {
         if dryRun { return try printPlan() }
-        let limit = count.map(ThroughputJob.Limit.requests) ?? .seconds(runtime ?? 1)
-        let job = ThroughputJob(rw, blockSize: Int(bs.bytes), limit: limit)
         let opened = try device.open()
-        var runs: [BenchRun] = []
-        for depth in iodepth {
-            let initiator = try device.start(opened, depth: depth, transferBytes: Int(bs.bytes))
-            let result = try initiator.finishing { () throws(OperationError) in
-                try job.run(on: initiator, lun: lun)
-            }
-            runs.append(BenchRun(result))
+        var runs: [VhostBenchRun] = []
+        for queues in queues.isEmpty ? [nil] : queues.map(Optional.some) {
+            for depth in iodepth { runs.append(try measure(opened, depth, queues)) }
         }
-        let report = BenchReport(lun: Int(lun), rw: rw.rawValue, bs: Int(bs.bytes), runs: runs)
+        let report = VhostBenchReport(
+            name: device.name,
+            lun: Int(lun),
+            rw: rw.rawValue,
+            bs: Int(bs.bytes),
+            runs: runs
+        )
         try output.print(report) { $0.description }
+        if let plot { try report.plot.write(to: FilePath(plot)) }
     }
-}
 
-extension VhostBenchCommand {
+    private var job: ThroughputJob {
+        let limit = count.map(ThroughputJob.Limit.requests) ?? .seconds(runtime ?? 1)
+        var job = ThroughputJob(rw, blockSize: Int(bs.bytes), limit: limit)
+        job.readPercent = rwmixread
+        job.verifySeed = verify ? seed : nil
+        job.batch = batch
+        job.randomSeed = randseed
+        return job
+    }
+
+    private func measure(_ opened: any SCSITransport, _ depth: Int, _ queues: Int?) throws -> VhostBenchRun {
+        let initiator = try device.start(
+            opened,
+            depth: depth,
+            transferBytes: Int(bs.bytes),
+            queues: queues
+        )
+        let result = try initiator.finishing { () throws(OperationError) in
+            try job.run(on: initiator, lun: lun) { seconds, requests in
+                let rate = (Double(requests) / max(seconds, 0.001)).fixed(0)
+                let name = initiator.queueCount == 1 ? "" : "\(initiator.queueCount) queues, "
+                Terminal.showProgress(
+                    "\(name)depth \(depth): \(seconds.fixed(1)) s, \(requests) requests, \(rate) IOPS"
+                )
+            }
+        }
+        Terminal.endProgress()
+        return VhostBenchRun(result)
+    }
+
     private func printPlan() throws {
-        let initiator = try device.start(depth: 1, transferBytes: Int(bs.bytes))
+        let initiator = try device.start(depth: 1)
         let size = try initiator.finishing { () throws(OperationError) in try initiator.readCapacity(lun: lun)
         }
-        let isWrite = ![.read, .randomRead].contains(rw)
-        let plan = BenchPlan(
+        let plan = VhostBenchPlan(
             wwpn: device.name,
             lun: Int(lun),
             rw: rw.rawValue,
             lunBytes: size.byteCount,
-            wouldOverwrite: isWrite
+            wouldOverwrite: rw.writes
         )
         try output.print(plan) { plan in
             let place = "the \(plan.lunBytes) bytes of LUN \(plan.lun) of \(plan.wwpn)"
@@ -113,77 +188,10 @@ extension VhostBenchCommand {
     }
 }
 
-private struct BenchPlan: Encodable {
+private struct VhostBenchPlan: Encodable {
     let wwpn: String
     let lun: Int
     let rw: String
     let lunBytes: UInt64
     let wouldOverwrite: Bool
-}
-
-private struct BenchReport: Encodable {
-    let lun: Int
-    let rw: String
-    let bs: Int
-    let runs: [BenchRun]
-
-    var description: String {
-        let table = Table(
-            columns: [
-                "depth", "requests", "seconds", "IOPS", "MB/s", "min", "p50", "p90", "p99", "p99.9", "max",
-                "kicks",
-                "interrupts",
-            ],
-            rows: runs.map(\.cells)
-        )
-        return
-            "LUN \(lun): \(rw), \(ByteSize(bytes: Int64(bs))) a request, latencies in microseconds\n\(table)"
-    }
-}
-
-private struct BenchRun: Encodable {
-    struct Latency: Encodable {
-        let min: Double
-        let mean: Double
-        let p50: Double
-        let p90: Double
-        let p99: Double
-        let p999: Double
-        let max: Double
-    }
-
-    let iodepth: Int
-    let requests: UInt64
-    let seconds: Double
-    let iops: Double
-    let megabytesPerSecond: Double
-    let latencyMicroseconds: Latency
-    let kicks: UInt64
-    let interrupts: UInt64
-
-    init(_ result: ThroughputResult) {
-        iodepth = result.depth
-        requests = result.requests
-        seconds = result.seconds
-        iops = result.iops
-        megabytesPerSecond = result.megabytesPerSecond
-        kicks = result.traffic.kicks
-        interrupts = result.traffic.interrupts
-        latencyMicroseconds = Latency(
-            min: result.microseconds(percentile: 0),
-            mean: result.meanMicroseconds,
-            p50: result.microseconds(percentile: 50),
-            p90: result.microseconds(percentile: 90),
-            p99: result.microseconds(percentile: 99),
-            p999: result.microseconds(percentile: 99.9),
-            max: result.microseconds(percentile: 100)
-        )
-    }
-
-    var cells: [String] {
-        let latency = latencyMicroseconds
-        let numbers = [latency.min, latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
-        return ["\(iodepth)", "\(requests)", seconds.fixed(2), iops.fixed(0), megabytesPerSecond.fixed(1)]
-            + numbers.map { $0.fixed(0) } + ["\(kicks)", "\(interrupts)"]
-    }
 }

@@ -10,16 +10,26 @@ struct VhostCommand: ParsableCommand {
         commandName: "vhost",
         abstract: "Drive the kernel's vhost-scsi device, or a vhost-user-scsi back-end, without a guest.",
         discussion: """
-            OPTIONS is a list as QEMU takes it: id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1[,vhostfd=N]
-              id       a name for the device, unique among those that are open
-              wwpn     the target's name in configfs
-              tpgt     the tag of its portal group, the SCSI target that is addressed
-              vhostfd  the number of an open descriptor of the device, to use instead of opening it
+            OPTIONS is a list as QEMU takes it: id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1[,num_queues=2…]
+              id                    a name for the device, unique among those that are open
+              wwpn                  the target's name in configfs
+              tpgt                  the tag of its portal group, the SCSI target that is addressed; a kernel with
+                                    vhost-scsi ABI 1, which is all since 3.9, serves every group of the WWPN anyhow
+              vhostfd               an open descriptor of the device, to use instead of opening it: its number, or
+                                    the name by which 'vhost open … -- COMMAND' or systemd passed it
+              num_queues            request queues (1)
+              virtqueue_size        descriptors of each ring, a power of two (as few as the depth takes)
+              max_sectors           the most that one request transfers, in 512 bytes (65535)
+              cmd_per_lun           the most requests in flight for a LUN (what the rings hold)
+              t10_pi, hotplug       on to ask the kernel for the feature (off)
+              worker_per_virtqueue  on for a kernel thread for each queue behind the first, from Linux 6.5 (off)
+              boot_tpgt             the portal group that firmware is to boot from; recorded only (0)
             Two commas stand for one comma in a value.
             """,
         subcommands: [
             VhostOpenCommand.self, VhostProbeCommand.self, VhostVerifyCommand.self, VhostBenchCommand.self,
             VhostConformCommand.self,
+            VhostManageCommand.self, VhostWatchCommand.self,
         ]
     )
 }
@@ -28,7 +38,7 @@ struct VhostCommand: ParsableCommand {
 struct VhostDeviceOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "The kernel's device: id=NAME,wwpn=WWPN,tpgt=N[,vhostfd=N].",
+            "The kernel's device: id=NAME,wwpn=WWPN,tpgt=N[,OPTION=VALUE…].",
             valueName: "options"
         ),
         transform: { try VhostSCSIOptions($0) }
@@ -64,18 +74,27 @@ struct VhostDeviceOptions: ParsableArguments {
     }
 
     /// Opens and starts the device.
-    func start(depth: Int, transferBytes: Int) throws(OperationError) -> SCSIInitiator {
+    func start(depth: Int, transferBytes: Int? = nil) throws(OperationError) -> SCSIInitiator {
         try start(open(), depth: depth, transferBytes: transferBytes)
     }
 
-    func start(_ device: any SCSITransport, depth: Int, transferBytes: Int) throws(OperationError)
-        -> SCSIInitiator
+    /// Starts an open device.
+    ///
+    /// - Parameter queues: how many request queues it is to have; nil for what the options say, else one.
+    func start(_ device: any SCSITransport, depth: Int, transferBytes: Int? = nil, queues: Int? = nil)
+        throws(OperationError) -> SCSIInitiator
     {
         let initiator: SCSIInitiator
         if let device = device as? VhostSCSIDevice {
-            initiator = try SCSIInitiator(device, depth: depth, transferBytes: transferBytes)
+            initiator = try SCSIInitiator(device, depth: depth, transferBytes: transferBytes, queues: queues)
         } else {
-            initiator = try SCSIInitiator(device, target: target, depth: depth, transferBytes: transferBytes)
+            initiator = try SCSIInitiator(
+                device,
+                target: target,
+                depth: depth,
+                transferBytes: transferBytes ?? SCSIInitiator.defaultTransfer,
+                queues: queues ?? 1
+            )
         }
         initiator.timeout = node.timeout
         return initiator

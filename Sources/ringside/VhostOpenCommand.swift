@@ -2,6 +2,7 @@
 import ArgumentParser
 import Glibc
 import LinuxSystem
+import SystemPackage
 import VhostSCSI
 
 struct VhostOpenCommand: ParsableCommand {
@@ -12,16 +13,30 @@ struct VhostOpenCommand: ParsableCommand {
             While a device is started, its TPG is claimed: nobody else gets it, and it cannot be deleted.
             The command ends on SIGINT, SIGTERM, or after --seconds.
 
+            With a command behind --, the devices are opened, not started, and handed over to it: it takes the place
+            of this program, with a descriptor for each device from 3 on, under the names in LISTEN_FDNAMES. There,
+            vhostfd=NAME is the device of that id.
+
             EXAMPLES
               ringside vhost open id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost open id=a,wwpn=naa.500140500000001,tpgt=1 id=b,wwpn=naa.500140500000002,tpgt=1
-              ringside vhost open --seconds 0 --json id=a,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost open --seconds 0 --json id=a,wwpn=naa.500140500000001,tpgt=1,num_queues=2
               ringside vhost open --dry-run id=a,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost open id=a,wwpn=naa.500140500000001,tpgt=1 -- \
+                setpriv --reuid 1000 ringside vhost probe id=b,wwpn=naa.500140500000001,tpgt=1,vhostfd=a
             """
     )
 
-    @Argument(help: ArgumentHelp("The devices: id=NAME,wwpn=WWPN,tpgt=N[,vhostfd=N].", valueName: "options"))
+    @Argument(
+        help: ArgumentHelp("The devices: id=NAME,wwpn=WWPN,tpgt=N[,OPTION=VALUE…].", valueName: "options")
+    )
     var lists: [String]
+
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp("The command that the devices are handed over to.", valueName: "command")
+    )
+    var command: [String] = []
 
     @Option(help: "How long to hold the devices, in seconds.")
     var seconds: Double?
@@ -53,6 +68,7 @@ struct VhostOpenCommand: ParsableCommand {
 
     func run() throws {
         if dryRun { return try printRequests() }
+        if !command.isEmpty { return try handOver() }
         let signals = SignalWait([SIGINT, SIGTERM])
         var started: [SCSIInitiator] = []
         var reports: [VhostDeviceReport] = []
@@ -69,6 +85,21 @@ struct VhostOpenCommand: ParsableCommand {
             try started.detach(after: failure ?? OperationError("print", "the devices", cause: "\(error)"))
         }
         try started.detach()
+    }
+
+    /// Opens the devices, and starts the command in the place of this program.
+    private func handOver() throws {
+        let options = try options()
+        var devices: [VhostDescriptor] = []
+        for device in options { devices.append(try VhostDescriptor(device, path: node.path)) }
+        do throws(Errno) {
+            for variable in PassedNames.variables(options.map(\.id)) {
+                try SystemCalls.setEnvironment(variable.name, variable.value)
+            }
+            try SystemCalls.execute(command, passing: devices.map(\.number))
+        } catch {
+            throw OperationError("start", command[0], errno: error)
+        }
     }
 
     private func printRequests() throws {
@@ -121,6 +152,8 @@ private struct VhostDeviceReport: Encodable {
     let abiVersion: Int
     let offeredFeatures: [String]
     let features: [String]
+    let bootTpgt: Int
+    let workers: Int
     let rings: [Ring]
 
     init(_ device: VhostSCSIDevice) {
@@ -130,9 +163,11 @@ private struct VhostDeviceReport: Encodable {
         abiVersion = device.abiVersion ?? 0
         offeredFeatures = device.offered.names
         features = device.features.names
+        bootTpgt = Int(device.options.bootTag)
+        workers = device.workerCount
         rings = zip(device.rings, device.events).enumerated().map { index, ring in
             Ring(
-                name: ["control", "event", "request"][min(index, 2)],
+                name: index < 2 ? ["control", "event"][index] : "request \(index - 2)",
                 size: Int(ring.0.size),
                 kick: Int(ring.1.kick.number),
                 call: Int(ring.1.call.number),
@@ -153,6 +188,7 @@ private struct VhostDeviceReport: Encodable {
             ABI version  \(abiVersion)\(abiVersion > 0 ? " (every TPG of the WWPN that has a nexus)" : "")
             offered      \(offeredFeatures.joined(separator: " "))
             in use       \(features.joined(separator: " "))
+            workers      \(workers)
             \(table)
             """
     }

@@ -14,14 +14,30 @@ struct VhostProbeCommand: ParsableCommand {
               ringside vhost probe id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost probe --json id=a,wwpn=naa.500140500000001,tpgt=1
               ringside vhost probe id=a,wwpn=naa.500140500000001,tpgt=1,vhostfd=3 3<>/dev/vhost-scsi
+              ringside vhost probe --dirty-log id=a,wwpn=naa.500140500000001,tpgt=1
             """
     )
 
     @OptionGroup var device: VhostDeviceOptions
+    @Flag(help: "Ask for the dirty log instead, and say what the device marks in it for one command.")
+    var dirtyLog = false
+
+    @Option(help: "With --dirty-log, the logical unit.")
+    var lun: UInt16 = 0
+
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard !dirtyLog || device.socket == nil else {
+            throw ValidationError("--dirty-log is for the kernel's device.")
+        }
+        guard lun < 16384 else { throw ValidationError("--lun is 0 to 16383.") }
+    }
+
     func run() throws {
-        let initiator = try device.start(depth: 1, transferBytes: 256 << 10)
+        let opened = try device.open()
+        let initiator = try device.start(opened, depth: 1)
+        if dirtyLog, let device = opened as? VhostSCSIDevice { return try checkLog(initiator, device) }
         let units = try initiator.finishing { () throws(OperationError) in
             var units: [LogicalUnitReport] = []
             for lun in try initiator.reportLUNs() { units.append(try LogicalUnitReport(initiator, lun)) }
@@ -29,6 +45,42 @@ struct VhostProbeCommand: ParsableCommand {
         }
         let report = ProbeReport(wwpn: device.name, target: Int(initiator.target), luns: units)
         try output.print(report) { $0.description }
+    }
+
+    private func checkLog(_ initiator: SCSIInitiator, _ device: VhostSCSIDevice) throws {
+        let result = try initiator.finishing { () throws(OperationError) in
+            try LogCheck().run(on: initiator, device, lun: lun)
+        }
+        try output.print(LogReport(result)) { $0.description }
+        if !result.hasUsedRing || result.strays > 0 || result.late > 0 { throw ExitCode(1) }
+    }
+}
+
+/// What the device marked in the dirty log.
+private struct LogReport: Encodable {
+    let usedRing: Bool
+    let response: Bool
+    let data: Bool
+    let strays: Int
+    let late: Int
+
+    init(_ result: LogCheck.Result) {
+        usedRing = result.hasUsedRing
+        response = result.hasResponse
+        data = result.hasData
+        strays = result.strays
+        late = result.late
+    }
+
+    var description: String {
+        let word = { (marked: Bool) in marked ? "marked" : "not marked" }
+        return """
+            used ring  \(word(usedRing))
+            response   \(word(response))
+            data       \(word(data))
+            elsewhere  \(strays) pages
+            afterwards \(late) pages
+            """
     }
 }
 

@@ -14,6 +14,9 @@ struct VhostVerifyCommand: ParsableCommand {
             EVERYTHING ON THE LUN IS LOST. Nothing tells a scratch disk from one with data, so the command wants
             --write to be said; with --dry-run it says what it would overwrite.
 
+            With --protection each block goes with T10 protection information of type 1, and the target has to refuse
+            information that is wrong; the LUN's backstore has pi_prot_type=1, and OPTIONS have t10_pi=on.
+
             EXAMPLES
               ringside vhost verify --write id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost verify --dry-run --lun 1 id=a,wwpn=naa.500140500000001,tpgt=1
@@ -35,6 +38,9 @@ struct VhostVerifyCommand: ParsableCommand {
     @Option(help: "Transfers in flight.")
     var iodepth = 4
 
+    @Flag(help: "Write and read protection information with the data.")
+    var protection = false
+
     @Flag(help: "Overwrite the LUN.")
     var write = false
 
@@ -49,6 +55,9 @@ struct VhostVerifyCommand: ParsableCommand {
                 "verify overwrites the whole LUN: say --write to do it, --dry-run to see what it is."
             )
         }
+        guard !protection || device.options?.requestedFeatures.contains(.t10PI) == true else {
+            throw ValidationError("--protection wants t10_pi=on in OPTIONS.")
+        }
         guard lun < 16384 else { throw ValidationError("--lun is 0 to 16383.") }
         guard (1...1024).contains(iodepth) else { throw ValidationError("--iodepth is 1 to 1024.") }
         guard bs.bytes <= 4 << 20, bs.bytes % 4096 == 0 else {
@@ -59,10 +68,18 @@ struct VhostVerifyCommand: ParsableCommand {
     func run() throws {
         let initiator = try device.start(depth: iodepth, transferBytes: Int(bs.bytes))
         if dryRun { return try printPlan(initiator) }
+        if protection { return try verifyProtection(initiator) }
         let result = try initiator.finishing { () throws(OperationError) in
             try SurfaceCheck(seed: seed).run(on: initiator, lun: lun)
         }
         try output.print(VerifyReport(lun: lun, seed: seed, result: result)) { $0.description }
+    }
+
+    private func verifyProtection(_ initiator: SCSIInitiator) throws {
+        let result = try initiator.finishing { () throws(OperationError) in
+            try ProtectionCheck(seed: seed).run(on: initiator, lun: lun)
+        }
+        try output.print(ProtectionReport(lun: lun, result: result)) { $0.description }
     }
 
     private func printPlan(_ initiator: SCSIInitiator) throws {
@@ -72,6 +89,28 @@ struct VhostVerifyCommand: ParsableCommand {
         try output.print(plan) { plan in
             "would overwrite all \(plan.wouldOverwriteBytes) bytes of LUN \(plan.lun) of \(plan.wwpn)"
         }
+    }
+}
+
+private struct ProtectionReport: Encodable {
+    let lun: Int
+    let blocks: UInt64
+    let wrongGuard: String
+    let wrongReference: String
+
+    init(lun: UInt16, result: ProtectionCheck.Result) {
+        self.lun = Int(lun)
+        blocks = result.blocks
+        wrongGuard = result.wrongGuard
+        wrongReference = result.wrongReference
+    }
+
+    var description: String {
+        """
+        LUN \(lun): \(blocks) blocks written with protection information, read back and equal
+        wrong guard          \(wrongGuard)
+        wrong reference tag  \(wrongReference)
+        """
     }
 }
 

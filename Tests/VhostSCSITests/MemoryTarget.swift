@@ -35,13 +35,15 @@ final class MemoryTarget: Sendable {
         var returnsNonsense = false
     }
 
+    /// Those of the request ring.
     let events: RingEvents
     private let ends = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ queue: RequestQueue, features: VhostFeatures, faults: Faults = Faults()) throws {
+    init(_ rings: InitiatorRings, request: Int = 0, features: VhostFeatures, faults: Faults = Faults()) throws
+    {
         events = RingEvents(kick: try EventFD(), call: try EventFD(), error: try EventFD())
-        let shared = try queue.share()
+        let shared = try rings.share(request)
         Thread.start { [self] in
             do {
                 let device = try DeviceQueue(shared.ring, table: shared.table, features: features.rawValue)

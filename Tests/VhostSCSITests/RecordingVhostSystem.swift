@@ -20,6 +20,8 @@ final class RecordingVhostSystem: VhostSystem {
     var failure: (step: Int, errno: Errno)?
     /// Which of all ioctls of a name fails, and with what.
     var failures: [VhostRequest.Name: Errno] = [:]
+    /// The number of the next worker; nil for a kernel that has none beside the first, as before Linux 6.5.
+    var nextWorker: UInt32?
     var openError: Errno?
     var eventError: Errno?
 
@@ -54,6 +56,12 @@ final class RecordingVhostSystem: VhostSystem {
         case .getFeatures: request.bytes = VhostRequest.setFeatures(VhostFeatures(rawValue: features)).bytes
         case .getABIVersion:
             request.bytes = (0..<4).map { UInt8(truncatingIfNeeded: version >> ($0 * 8)) }
+        case .getWorker where nextWorker != nil: request.bytes[4...] = [1, 0, 0, 0]
+        case .newWorker:
+            guard let worker = nextWorker else { throw .inappropriateIOCTLForDevice }
+            request.bytes = VhostRequest.freeWorker(worker).bytes
+            nextWorker = worker + 1
+        case .getWorker: throw .inappropriateIOCTLForDevice
         default: break
         }
     }

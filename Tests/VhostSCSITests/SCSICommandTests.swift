@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import CVirtioLoad
 import Testing
 
 @testable import VhostSCSI
@@ -117,17 +118,16 @@ import Testing
 }
 
 @Suite struct DataPatternTests {
-    private let pattern = DataPattern(seed: 42)
-
     private func words(_ count: Int, at position: UInt64) -> [UInt64] {
-        var words = [UInt64](repeating: 0, count: count)
-        var span = words.mutableSpan
-        pattern.fill(&span, position: position)
-        return words
+        unsafe DataPattern.bytes(seed: 42, position: position, count: count * 8).withUnsafeBytes {
+            unsafe Array($0.bindMemory(to: UInt64.self))
+        }
     }
 
-    private func mismatch(_ words: [UInt64], at position: UInt64) -> Int? {
-        pattern.mismatch(words.span, position: position)
+    /// The first byte that differs, as the loop finds it.
+    private func mismatch(_ words: [UInt64], at position: UInt64, seed: UInt64 = 42) -> Int? {
+        let offset = unsafe vload_pattern_compare(words, UInt64(words.count), seed, position)
+        return offset == .max ? nil : Int(offset)
     }
 
     @Test func isFoundWhereItWasWritten() {
@@ -137,8 +137,7 @@ import Testing
     @Test func aBlockElsewhereDiffersInItsFirstWord() throws {
         let offset = try #require(mismatch(words(512, at: 4096), at: 8192))
         #expect(offset < 8)
-        let other = DataPattern(seed: 43).mismatch(words(512, at: 4096).span, position: 4096)
-        #expect(other != nil)
+        #expect(mismatch(words(512, at: 4096), at: 4096, seed: 43) != nil)
     }
 
     @Test(arguments: [0, 7, 8, 1234, 4095]) func theFirstByteThatDiffersIsNamed(offset: Int) {

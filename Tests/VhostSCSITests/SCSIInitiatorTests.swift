@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import CVirtioLoad
+import Histogram
 import LinuxSystem
 import SystemPackage
 import Testing
@@ -15,16 +17,25 @@ private func withTarget(
     _ features: VhostFeatures = .wanted,
     depth: Int = 1,
     transferBytes: Int = 64 << 10,
+    queues: Int = 1,
     address: UInt8 = 1,
     faults: MemoryTarget.Faults = .init(),
     _ body: (SCSIInitiator) throws -> Void
 ) throws {
-    let queue = try RequestQueue(depth: depth, transferBytes: transferBytes, features: features)
-    let target = try MemoryTarget(queue, features: features, faults: faults)
-    let initiator = SCSIInitiator(queue, events: target.events, target: address)
+    let shape = try RingShape(depth: depth, transferBytes: transferBytes, queues: queues, features: features)
+    let rings = try InitiatorRings(shape, features: features)
+    let targets = try (0..<queues).map {
+        try MemoryTarget(rings, request: $0, features: features, faults: faults)
+    }
+    // Nobody serves the control and the event ring.
+    let unserved = try (0..<2).map { _ in
+        RingEvents(kick: try EventFD(), call: try EventFD(), error: try EventFD())
+    }
+    let events = unserved + targets.map(\.events)
+    let initiator = SCSIInitiator(rings, events: events, features: features, target: address)
     initiator.timeout = 10
     let outcome = Result { try body(initiator) }
-    try target.stop()
+    for target in targets { try target.stop() }
     try outcome.get()
 }
 
@@ -162,31 +173,83 @@ private func withTarget(
             #expect(result.depth == depth)
             #expect(result.seconds > 0)
             #expect((1...1000).contains(result.traffic.kicks))
-            #expect(result.microseconds(percentile: 0) <= result.microseconds(percentile: 50))
-            #expect(result.microseconds(percentile: 50) <= result.microseconds(percentile: 100))
+            #expect(result.all.microseconds(percentile: 0) <= result.all.microseconds(percentile: 50))
+            #expect(result.all.microseconds(percentile: 50) <= result.all.microseconds(percentile: 100))
+            #expect(result.costs.ours > 0)
+            #expect(result.costs.worker == nil)
             let expected = result.iops * 4096 / 1e6
             #expect(abs(result.megabytesPerSecond - expected) < 0.001)
         }
     }
 
-    @Test func aRequestSlowerThanTheRangeIsCounted() {
-        let job = ThroughputJob(.read, blockSize: 512, limit: .requests(2))
-        var load = ThroughputLoad(job, SCSICapacity(blocks: 8, blockSize: 512), start: 0)
-        let request = BlockRequest(address: 0, blocks: 1, isWrite: false)
-        let words: [UInt64] = []
-        for nanoseconds: UInt64 in [1000, 3_600_000_000_000] {
-            load.complete(request, words.span, nanoseconds: nanoseconds)
+    @Test(arguments: [1, 2, 3]) func everyQueueHasItsShare(queues: Int) throws {
+        try withTarget(depth: 4, transferBytes: 4096, queues: queues) { initiator in
+            for pattern in [ThroughputJob.Pattern.read, .randomReadWrite] {
+                let result = try ThroughputJob(pattern, blockSize: 4096, limit: .requests(1000)).run(
+                    on: initiator,
+                    lun: 0
+                )
+                #expect(result.requests == 1000)
+                #expect(result.queues == queues)
+                #expect(result.reads.count + result.writes.count == 1000)
+            }
+            _ = try SurfaceCheck(seed: 3).run(on: initiator, lun: 0)
         }
-        let result = ThroughputResult(
-            depth: 1,
-            blockSize: 512,
-            seconds: 1,
-            latencies: load.latencies,
-            traffic: .init(kicks: 2, interrupts: 2)
+    }
+
+    @Test(arguments: [(0, 0...0), (30, 200...400), (100, 1000...1000)])
+    func aMixHasItsPartOfReads(percent: Int, reads: ClosedRange<UInt64>) throws {
+        try withTarget(depth: 8, transferBytes: 4096) { initiator in
+            var job = ThroughputJob(.randomReadWrite, blockSize: 4096, limit: .requests(1000))
+            job.readPercent = percent
+            let result = try job.run(on: initiator, lun: 0)
+            #expect(reads.contains(result.reads.count))
+            #expect(result.requests == 1000)
+        }
+    }
+
+    @Test func whatIsWrittenIsReadBack() throws {
+        var job = ThroughputJob(.randomWrite, blockSize: 4096, limit: .requests(500))
+        job.verifySeed = 7
+        try withTarget(depth: 8, transferBytes: 4096, queues: 2) { _ = try job.run(on: $0, lun: 0) }
+        let error = #expect(throws: OperationError.self) {
+            try withTarget(depth: 8, transferBytes: 4096, faults: .init(ignoresReads: true)) {
+                _ = try job.run(on: $0, lun: 0)
+            }
+        }
+        #expect(error?.operation == "compare")
+    }
+
+    @Test func readsAreComparedWithWhatAnEarlierCheckLeft() throws {
+        try withTarget(depth: 8, transferBytes: 4096) { initiator in
+            _ = try SurfaceCheck(seed: 5).run(on: initiator, lun: 0)
+            var job = ThroughputJob(.randomReadWrite, blockSize: 4096, limit: .requests(500))
+            job.verifySeed = 5
+            _ = try job.run(on: initiator, lun: 0)
+            job.verifySeed = 6
+            let error = #expect(throws: OperationError.self) { _ = try job.run(on: initiator, lun: 0) }
+            #expect(error?.operation == "compare")
+        }
+    }
+
+    /// HdrHistogram, which we did not write, gives the same numbers as the loop's own table.
+    @Test func theLoopsTableIsThatOfHdrHistogram() throws {
+        var reference = Histogram<UInt64>(
+            highestTrackableValue: 1 << 36 - 1,
+            numberOfSignificantValueDigits: .three
         )
-        #expect(result.requests == 2)
-        #expect(result.microseconds(percentile: 0) <= 1)
-        #expect((59e6...61e6).contains(result.microseconds(percentile: 100)))
+        var last: UInt64 = 0
+        for entry in 0..<UInt32(VLOAD_LATENCIES) {
+            let least = vload_latency(entry)
+            #expect(entry == 0 || least > last)
+            // No entry of the table lies in two of the histogram's.
+            let next = entry + 1 < UInt32(VLOAD_LATENCIES) ? vload_latency(entry + 1) : 1 << 36
+            #expect(reference.lowestEquivalentForValue(least) == least)
+            #expect(reference.highestEquivalentForValue(least) == next - 1)
+            last = least
+        }
+        reference.record(last)
+        #expect(reference.totalCount == 1)
     }
 
     @Test func endsAfterItsTime() throws {
@@ -198,6 +261,21 @@ private func withTarget(
             #expect(result.seconds >= 0.1)
             #expect(result.requests > 0)
         }
+    }
+
+    @Test(arguments: [true, false]) func aDeviceThatAnswersNothingEndsTheRun(isWedged: Bool) throws {
+        let faults: MemoryTarget.Faults = isWedged ? .init(isWedged: true) : .init(isSilent: true)
+        let error = #expect(throws: OperationError.self) {
+            try withTarget(depth: 4, transferBytes: 4096, queues: 2, faults: faults) { initiator in
+                initiator.timeout = isWedged ? 10 : 0.3
+                var job = RequestLoad.Job()
+                (job.blocks, job.step, job.block_size) = (2048, 8, 512)
+                (job.places, job.count, job.duration) = (256, 100, .max)
+                _ = try LoadRun([job, job], on: initiator, lun: 0)
+            }
+        }
+        #expect(error?.errno == (isWedged ? .ioError : .timedOut))
+        #expect(error?.object.hasPrefix("the request ring") == true || error?.object == "request ring 1")
     }
 
     @Test(arguments: [(1000, "multiple"), (8192, "at most 4096"), (0, "multiple")])

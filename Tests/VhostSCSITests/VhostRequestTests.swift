@@ -10,7 +10,9 @@ import Testing
             (.setMemoryTable, 0x4008_af03), (.setRingSize, 0x4008_af10), (.setRingAddresses, 0x4028_af11),
             (.setRingBase, 0x4008_af12), (.getRingBase, 0xc008_af12), (.setRingKick, 0x4008_af20),
             (.setRingCall, 0x4008_af21), (.setRingError, 0x4008_af22), (.getABIVersion, 0x4004_af42),
-            (.setEndpoint, 0x40e8_af40), (.clearEndpoint, 0x40e8_af41),
+            (.setEndpoint, 0x40e8_af40), (.clearEndpoint, 0x40e8_af41), (.setLogBase, 0x4008_af04),
+            (.newWorker, 0x8004_af08), (.freeWorker, 0x4004_af09), (.attachWorker, 0x4008_af15),
+            (.getWorker, 0xc008_af16),
         ]
         for (name, number) in numbers { #expect(name.number == number, "\(name)") }
     }
@@ -66,6 +68,26 @@ import Testing
         #expect(bytes.count == 40)
         #expect(bytes[0..<8] == [2, 0, 0, 0, 0, 0, 0, 0])
         #expect([bytes[9], bytes[17], bytes[25], bytes[33]] == [0x10, 0x30, 0x20, 0])
+    }
+
+    @Test func aLoggedRingNamesItsUsedRing() {
+        let ring = VhostRing(
+            size: 8,
+            descriptors: 0x1000,
+            available: 0x2000,
+            used: 0x3000,
+            usedGuestAddress: 0x10_0000
+        )
+        let bytes = VhostRequest.setRingAddresses(2, ring, isLogged: true).bytes
+        #expect(bytes[0..<8] == [2, 0, 0, 0, 1, 0, 0, 0])
+        #expect(bytes[32..<40] == [0, 0, 0x10, 0, 0, 0, 0, 0])
+        #expect(VhostRequest.setRingAddresses(2, ring).bytes[32..<40].allSatisfy { $0 == 0 })
+    }
+
+    @Test func workersHaveNumbers() {
+        #expect(VhostRequest.attachWorker(3, 7).bytes == [3, 0, 0, 0, 7, 0, 0, 0])
+        #expect(VhostRequest.getWorker(2).bytes == [2, 0, 0, 0, 0, 0, 0, 0])
+        #expect(VhostRequest.freeWorker(9).bytes == [9, 0, 0, 0])
     }
 
     @Test func ringStateAndFileAreTwoWords() {

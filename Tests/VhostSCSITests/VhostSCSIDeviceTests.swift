@@ -182,4 +182,97 @@ private func device(_ system: RecordingVhostSystem, _ extra: String = "") throws
         let error = #expect(throws: OperationError.self) { _ = try device(system) }
         #expect(error?.description.contains("EBUSY: the device has an owner already") == true)
     }
+
+    @Test func featuresThatAreAskedForAreTurnedOn() throws {
+        let device = try device(system, ",t10_pi=on,hotplug=on")
+        try device.start(memory: memory, rings: rings)
+        #expect(system.requests.contains(.setFeatures(VhostFeatures.wanted.union([.t10PI, .hotplug]))))
+    }
+
+    @Test func featuresThatTheKernelLacksAreRefusedAtOnce() throws {
+        system.features = 0x1_3500_0000
+        let error = #expect(throws: OperationError.self) { _ = try device(system, ",t10_pi=on") }
+        #expect(error?.cause == "a asks for T10_PI, which the kernel does not offer")
+        #expect(system.requests.map(\.name) == [.setOwner, .getFeatures])
+        #expect(system.openNumbers.isEmpty)
+    }
+
+    private var fiveRings: [VhostRing] { Array(repeating: ring, count: 5) }
+
+    @Test func everyQueueBehindTheFirstGetsAWorker() throws {
+        system.nextWorker = 7
+        let device = try device(system, ",worker_per_virtqueue=on")
+        try device.start(memory: memory, rings: fiveRings)
+        #expect(device.workerCount == 3)
+        let steps = system.requests[2..<7].map(\.description)
+        #expect(
+            steps == [
+                "VHOST_GET_VRING_WORKER ring 0", "VHOST_NEW_WORKER",
+                "VHOST_ATTACH_VRING_WORKER ring 3: worker 7", "VHOST_NEW_WORKER",
+                "VHOST_ATTACH_VRING_WORKER ring 4: worker 8",
+            ]
+        )
+        try device.stop()
+        #expect(
+            Array(system.requests.suffix(4)) == [
+                .attachWorker(4, 1), .freeWorker(8), .attachWorker(3, 1), .freeWorker(7),
+            ]
+        )
+        #expect(device.workerCount == 1)
+    }
+
+    /// Opening takes steps 0 and 1; five rings with workers take 39 more.
+    @Test(arguments: 2..<41) func aFailureLeavesNoWorkerBehind(step: Int) throws {
+        system.nextWorker = 7
+        let device = try device(system, ",worker_per_virtqueue=on")
+        system.failure = (step, .ioError)
+        try #require(throws: OperationError.self) { try device.start(memory: memory, rings: fiveRings) }
+        let before = system.requests[..<step]
+        let after = system.requests[(step + 1)...]
+        #expect(after.count { $0.name == .freeWorker } == before.count { $0.name == .newWorker })
+        #expect(after.count { $0.name == .attachWorker } == before.count { $0.name == .attachWorker })
+        #expect(!device.isStarted && device.workerCount == 1)
+    }
+
+    @Test func aKernelWithOneWorkerIsNoFailure() throws {
+        let device = try device(system, ",worker_per_virtqueue=on")
+        try device.start(memory: memory, rings: fiveRings)
+        #expect(device.workerCount == 1)
+        #expect(!system.requests.contains { $0.name == .newWorker })
+        try device.stop()
+        #expect(!system.requests.contains { $0.name == .freeWorker })
+    }
+
+    @Test func theLogComesAndGoesWhileTheDeviceRuns() throws {
+        let device = try device(system)
+        try device.start(memory: memory, rings: rings)
+        let started = system.requests.count
+        let log = try DirtyLog(covering: 0x10000)
+        try device.startLog(log)
+        #expect(
+            Array(system.requests[started...])
+                == [.setLogBase(log.address), .setFeatures(VhostFeatures.wanted.union(.logAll))]
+                + (0..<3).map { .setRingAddresses($0, ring, isLogged: true) }
+        )
+        let logging = system.requests.count
+        try device.stopLog()
+        #expect(
+            Array(system.requests[logging...])
+                == (0..<3).reversed().map { .setRingAddresses($0, ring) } + [.setFeatures(.wanted)]
+        )
+        try device.stop()
+        #expect(system.requests.suffix(Self.undone(rings: 3).count) == Self.undone(rings: 3)[...])
+    }
+
+    @Test func aLogThatFailsIsTakenBackAlone() throws {
+        let device = try device(system)
+        try device.start(memory: memory, rings: rings)
+        system.failure = (system.requests.count + 3, .badAddress)
+        let log = try DirtyLog(covering: 0x10000)
+        #expect(throws: OperationError.self) { try device.startLog(log) }
+        #expect(
+            Array(system.requests.suffix(2)) == [.setRingAddresses(0, ring), .setFeatures(.wanted)]
+        )
+        #expect(device.isStarted)
+    }
 }

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "vq_platform.h"
+#include "latency.h"
+#include "wait.h"
+
+#include "virtio_scsi_request.h"
+
+/* SplitMix64: the same numbers in each run, so that runs compare. */
+static __u64 load_random(struct vload *load)
+{
+	__u64 mixed = load->random += 0x9e3779b97f4a7c15ULL;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ULL;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebULL;
+	return mixed ^ mixed >> 31;
+}
+
+/*
+ * What the next request is. One random number for each, so that the places are
+ * the same whatever the mix, and a run can be read back.
+ */
+static void load_choose(struct vload *load, struct vload_slot *slot)
+{
+	const struct vload_job *job = &load->job;
+	__u64 random = load_random(load);
+	__u64 place = job->is_random ? random % job->places : load->cursor;
+	__u64 start = place * job->step;
+
+	load->cursor = load->cursor + 1 == job->places ? 0 : load->cursor + 1;
+	slot->is_write = (random >> 32) % 100 < job->write_percent;
+	slot->address = job->first + start;
+	slot->blocks = (__u32)min_t(__u64, job->step, job->blocks - start);
+}
+
+/* READ(10) or WRITE(10), or (16) where the numbers do not fit. */
+static void load_command(const struct vload_slot *slot)
+{
+	__u64 at = slot->address;
+	__u32 blocks = slot->blocks;
+
+	if (at <= 0xffffffff && blocks <= 0xffff) {
+		if (slot->is_write)
+			vscsi_cdb_write_10(slot->cdb, (__u32)at, (__u16)blocks);
+		else
+			vscsi_cdb_read_10(slot->cdb, (__u32)at, (__u16)blocks);
+	} else if (slot->is_write) {
+		vscsi_cdb_write_16(slot->cdb, at, blocks);
+	} else {
+		vscsi_cdb_read_16(slot->cdb, at, blocks);
+	}
+}
+
+/*
+ * A read's data is cleared where it is compared: what an earlier request left
+ * there could be the very data that is expected. Otherwise nobody looks at
+ * what is written; one word tells writes apart.
+ */
+static void load_data(const struct vload *load, const struct vload_slot *slot,
+		      __u32 bytes)
+{
+	const struct vload_job *job = &load->job;
+
+	if (!slot->is_write && job->has_pattern)
+		memset(slot->data, 0, bytes);
+	else if (job->has_pattern)
+		vload_pattern_fill(slot->data, bytes / 8, job->pattern,
+				   slot->address * job->block_size);
+	else if (slot->is_write)
+		*(__u64 *)slot->data = slot->address;
+}
+
+/*
+ * Whether the device has written complete success: residual, qualifier,
+ * status and response are all 0, which are two words behind the first.
+ */
+static bool load_succeeded(const struct vload_slot *slot)
+{
+	const __u32 *words = (const __u32 *)slot->response;
+
+	return !(READ_ONCE(words[1]) | READ_ONCE(words[2]));
+}
+
+/* One that is left out must not look like an earlier one. */
+static void load_clear_outcome(const struct vload_slot *slot)
+{
+	__u32 *words = (__u32 *)slot->response;
+
+	WRITE_ONCE(words[1], ~0U);
+	WRITE_ONCE(words[2], ~0U);
+}
+
+static int load_add(struct vload *load, __u32 index)
+{
+	struct vload_slot *slot = &load->slots[index];
+	__u32 bytes = slot->blocks * load->job.block_size;
+	__u32 readable = slot->is_write ? 2 : 1;
+	struct vq_buffer header = {slot->header_addr, slot->header_len};
+	struct vq_buffer data = {slot->data_addr, bytes};
+	struct vq_buffer response = {slot->response_addr,
+				     sizeof(struct virtio_scsi_cmd_resp)};
+	struct vq_buffer pieces[3] = {header, slot->is_write ? data : response,
+				      slot->is_write ? response : data};
+	struct vq_indirect table = {slot->table, slot->table_addr, 3};
+
+	if (load->uses_tables)
+		return vq_driver_add_indirect(load->driver, &table, pieces,
+					      readable, 3 - readable, index);
+	return vq_driver_add(load->driver, pieces, readable, 3 - readable,
+			     index);
+}
+
+static bool load_has_more(const struct vload *load)
+{
+	return load->left && load->now < load->end && load->mismatch == ~0ULL &&
+	       !READ_ONCE(load->stop);
+}
+
+/* Hands over a request for each free slot. */
+static int load_refill(struct vload *load)
+{
+	while (load->free_count && load_has_more(load)) {
+		__u32 index = load->free[load->free_count - 1];
+		struct vload_slot *slot = &load->slots[index];
+		int error;
+
+		load_choose(load, slot);
+		load_command(slot);
+		load_data(load, slot, slot->blocks * load->job.block_size);
+		load_clear_outcome(slot);
+		slot->started = load->now;
+		error = load_add(load, index);
+		if (error)
+			return wait_fault(load, VLOAD_BROKEN, error);
+		load->free_count--;
+		load->left--;
+	}
+	return 0;
+}
+
+static void load_compare(struct vload *load, const struct vload_slot *slot)
+{
+	__u64 position = slot->address * load->job.block_size;
+	__u64 words = (__u64)slot->blocks * load->job.block_size / 8;
+	__u64 offset = vload_pattern_compare(slot->data, words,
+					     load->job.pattern, position);
+
+	if (offset != ~0ULL)
+		load->mismatch =
+			min_t(__u64, load->mismatch, position + offset);
+}
+
+static int load_finish(struct vload *load, __u32 index)
+{
+	const struct vload_slot *slot = &load->slots[index];
+
+	load->free[load->free_count++] = index;
+	if (unlikely(!load_succeeded(slot))) {
+		load->failed = index;
+		return wait_fault(load, VLOAD_REFUSED, -EIO);
+	}
+	latency_count(slot->is_write ? load->writes : load->reads,
+		      load->now - slot->started);
+	if (!slot->is_write && load->job.has_pattern)
+		load_compare(load, slot);
+	WRITE_ONCE(load->completed, load->completed + 1);
+	return 0;
+}
+
+/* Waits for requests to come back, and finishes them. */
+static int load_collect(struct vload *load)
+{
+	struct vq_completion done[WAIT_BATCH];
+	__u32 count;
+	int error = wait_any(load, done, &count);
+
+	while (!error && count) {
+		for (__u32 i = 0; i < count && !error; i++)
+			error = load_finish(load, (__u32)done[i].cookie);
+		if (error || count < WAIT_BATCH)
+			break;
+		error = wait_reap(load, done, &count);
+	}
+	return error;
+}
+
+static void load_start(struct vload *load)
+{
+	for (__u32 i = 0; i < load->depth; i++)
+		load->free[i] = load->depth - 1 - i;
+	load->free_count = load->depth;
+	load->left = load->job.count;
+	load->random = load->job.seed;
+	load->mismatch = ~0ULL;
+	wait_start(load);
+	load->end = load->now + min_t(__u64, load->job.duration, ~load->now);
+}
+
+int vload_run(struct vload *load)
+{
+	int error = 0;
+
+	load_start(load);
+	while (!error) {
+		error = load_refill(load);
+		if (error || load->free_count == load->depth)
+			break;
+		error = wait_kick(load);
+		if (!error)
+			error = load_collect(load);
+	}
+	return error;
+}
+
+void vload_stop(struct vload *load)
+{
+	WRITE_ONCE(load->stop, 1);
+}
+
+void vload_fail(struct vload *load, enum vload_fault fault)
+{
+	WRITE_ONCE(load->verdict, fault);
+}
+
+__u64 vload_completed(const struct vload *load)
+{
+	return READ_ONCE(load->completed);
+}
+
+__u64 vload_latency(__u32 entry)
+{
+	__u32 shift = entry < 2 * LATENCY_HALF ? 0 : entry / LATENCY_HALF - 1;
+
+	return (__u64)(entry - shift * LATENCY_HALF) << shift;
+}

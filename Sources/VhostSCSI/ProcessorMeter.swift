@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Processor time that a run took, in seconds.
+public struct ProcessorCosts: Equatable, Sendable {
+    /// A kernel thread's share.
+    public struct Share: Equatable, Sendable {
+        /// How long it ran.
+        public var ran: Double
+        /// How long it could have run, but waited for a processor.
+        public var waited: Double
+    }
+
+    /// What this process took, user and system time.
+    public let ours: Double
+    /// What the device's worker threads in the kernel took; nil where the device is not the kernel's.
+    public let worker: Share?
+    /// What the kernel's work queues took, which carry out the commands; those of others are in it.
+    public let workQueues: Double
+}
+
+/// Reads processor times at the start and at the end of a run.
+struct ProcessorMeter {
+    private let kernel: KernelThreads?
+    private let ours: UInt64
+
+    /// - Parameter hasWorker: whether the kernel serves the device.
+    init(hasWorker: Bool) {
+        // To look for the threads takes milliseconds, which are no part of the run.
+        kernel = hasWorker ? KernelThreads() : nil
+        ours = ProcessorClock.nanoseconds
+    }
+
+    /// What was taken since the meter was made.
+    func costs() -> ProcessorCosts {
+        let taken = Double(ProcessorClock.nanoseconds - ours) / 1e9
+        guard let kernel else { return ProcessorCosts(ours: taken, worker: nil, workQueues: 0) }
+        let now = KernelThreads()
+        return ProcessorCosts(
+            ours: taken,
+            worker: now.share(of: \.workers, since: kernel),
+            workQueues: now.share(of: \.workQueues, since: kernel).ran
+        )
+    }
+}
+
+/// The kernel's threads that serve a vhost device of this process, with their times.
+private struct KernelThreads {
+    typealias Times = [FilePath: (ran: UInt64, waited: UInt64)]
+
+    /// `vhost-PID`: a process of its own up to Linux 6.3, a thread of its owner since.
+    private(set) var workers: Times = [:]
+    /// `kworker/…`.
+    private(set) var workQueues: Times = [:]
+
+    init() {
+        let name = "vhost-\(getpid())\n"
+        for directory: FilePath in ["/proc", "/proc/self/task"] {
+            for entry in Self.names(directory) where entry.first?.isNumber == true {
+                let thread = directory.appending(entry)
+                let command = Self.text(thread.appending("comm"))
+                if command == name { workers[thread] = Self.times(thread) }
+                if command.hasPrefix("kworker/") { workQueues[thread] = Self.times(thread) }
+            }
+        }
+    }
+
+    func share(of threads: KeyPath<KernelThreads, Times>, since start: KernelThreads) -> ProcessorCosts.Share
+    {
+        self[keyPath: threads].reduce(into: .init(ran: 0, waited: 0)) { share, thread in
+            let before = start[keyPath: threads][thread.key] ?? (0, 0)
+            share.ran += Double(thread.value.ran - before.ran) / 1e9
+            share.waited += Double(thread.value.waited - before.waited) / 1e9
+        }
+    }
+
+    /// The first two numbers of `schedstat`: nanoseconds on a processor, and waiting for one.
+    private static func times(_ thread: FilePath) -> (ran: UInt64, waited: UInt64) {
+        let fields = text(thread.appending("schedstat")).split(separator: " ").compactMap { UInt64($0) }
+        return fields.count >= 2 ? (fields[0], fields[1]) : (0, 0)
+    }
+
+    private static func names(_ directory: FilePath) -> [String] {
+        do { return try directory.entryNames() } catch { return [] }
+    }
+
+    /// The whole file; nothing where the thread has ended meanwhile.
+    private static func text(_ path: FilePath) -> String {
+        do { return try path.readText() } catch { return "" }
+    }
+}
