@@ -19,7 +19,7 @@ final class ControlQueue {
     init(size: Int, in memory: inout GuestMemory, features: VhostFeatures) throws(Errno) {
         ring = try DriverRing("the control ring", size: size, in: &memory, features: features)
         request = try memory.allocate(64)
-        response = try memory.allocate(64)
+        response = try memory.allocate(MemoryLayout<virtio_scsi_cmd_resp>.size)
         table = try memory.allocate(64)
         self.memory = memory.access
     }
@@ -35,7 +35,9 @@ final class ControlQueue {
         precondition(result == 0, "LUN \(control.address.lun) has no place in an address")
         memory.write(request) { $0.storeBytes(of: header, as: virtio_scsi_ctrl_tmf_req.self) }
         try exchange(MemoryLayout.size(ofValue: header), 1, deadline)
-        return memory.read(response) { unsafe $0.unsafeLoad(as: UInt8.self) }
+        let answer = memory.copy(response)
+        // Linux 6.1 refuses a bad target with a whole response of a command, whose verdict is its byte 11.
+        return answer[11] == UInt8(VIRTIO_SCSI_S_BAD_TARGET) ? answer[11] : answer[0]
     }
 
     /// Asks which asynchronous events a logical unit reports, or subscribes to some.
@@ -62,7 +64,7 @@ final class ControlQueue {
 
     private func exchange(_ bytesOut: Int, _ bytesIn: Int, _ deadline: UInt64) throws(OperationError) {
         // An answer that the device leaves out must not look like an earlier one.
-        memory.write(response) { $0.storeBytes(of: UInt64.max, as: UInt64.self) }
+        memory.fill(response, with: [UInt8](repeating: 0xff, count: response.byteCount))
         let pieces: [2 of BufferPiece] = [
             BufferPiece(request.slice(0, bytesOut)), BufferPiece(response.slice(0, bytesIn)),
         ]

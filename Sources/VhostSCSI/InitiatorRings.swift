@@ -42,7 +42,7 @@ struct RingShape: Equatable {
     /// An upper bound of what all rings and slots take, in bytes.
     var byteCount: Int {
         // 26 bytes for each descriptor; the rest is for headers and alignment.
-        let ring = ringSize * 26 + 4096
+        let ring = ringSize * 26 + 8192
         let slot = RequestSlot.byteCount + transferBytes + 4096 + RequestSlot.protectionBytes(transferBytes)
         return (2 + queues) * ring + queues * depth * slot + ControlQueue.byteCount + EventQueue.byteCount
     }

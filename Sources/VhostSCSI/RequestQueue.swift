@@ -37,6 +37,8 @@ final class RequestQueue: @unchecked Sendable {
         hasProtection = features.contains(.t10PI)
         let name = number == 0 ? "the request ring" : "request ring \(number)"
         ring = try DriverRing(name, size: ringSize, in: &memory, features: features)
+        // Slots have pages of their own: the dirty log tells no more than pages apart.
+        _ = try memory.allocate(0, alignment: 4096)
         var slots: [RequestSlot] = []
         for _ in 0..<depth {
             slots.append(

@@ -10,8 +10,8 @@ struct VhostWatchCommand: ParsableCommand {
         abstract: "Report logical units as they come and go, as the device's event queue has them.",
         discussion: """
             The device is started with hotplug; say hotplug=on in OPTIONS. The command ends on SIGINT, SIGTERM, after
-            --seconds, or after --count events. With --slow it takes no events for so many seconds first, so that the
-            device runs out of buffers and has to say that events were missed.
+            --seconds, or after --count events. With --hold it takes no events before SIGUSR1 comes, so that the device
+            runs out of buffers, of which it gets eight, and has to say that events were missed.
 
             EXAMPLES
               ringside vhost watch id=a,wwpn=naa.500140500000001,tpgt=1,hotplug=on
@@ -27,15 +27,14 @@ struct VhostWatchCommand: ParsableCommand {
     @Option(help: "How many events to wait for.")
     var count: Int?
 
-    @Option(help: "How long to take no events at first, in seconds.")
-    var slow: Double?
+    @Flag(help: "Take no events before SIGUSR1 comes.")
+    var hold = false
 
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        let spans = [seconds, slow].compactMap(\.self)
-        guard spans.allSatisfy({ (0...86400 * 365).contains($0) }) else {
-            throw ValidationError("--seconds and --slow are 0 or more.")
+        guard seconds.map({ (0...86400 * 365).contains($0) }) ?? true else {
+            throw ValidationError("--seconds is 0 or more.")
         }
         guard count.map({ $0 > 0 }) ?? true else { throw ValidationError("--count is 1 or more.") }
         if let options = device.options, !options.requestedFeatures.contains(.hotplug) {
@@ -44,7 +43,7 @@ struct VhostWatchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let signals = SignalWait([SIGINT, SIGTERM])
+        let signals = SignalWait([SIGINT, SIGTERM] + (hold ? [SIGUSR1] : []))
         let initiator = try device.start(depth: 1)
         let failure: (any Error)?
         do {
@@ -61,7 +60,7 @@ struct VhostWatchCommand: ParsableCommand {
         let end = seconds.map { MonotonicClock.nanoseconds + UInt64($0 * 1e9) } ?? .max
         var left = count ?? .max
         Terminal.writeError("watching \(device.name)")
-        if let slow, signals.wait(seconds: slow) != nil { return }
+        if hold, signals.wait(seconds: seconds) != SIGUSR1 { return }
         while left > 0, MonotonicClock.nanoseconds < end {
             for event in try initiator.takeEvents() where left > 0 {
                 try report(event)
