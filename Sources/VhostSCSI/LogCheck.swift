@@ -26,7 +26,7 @@ public struct LogCheck: Sendable {
         -> Result
     {
         let region = initiator.rings.region
-        let log = try DirtyLog(covering: region.guestAddress + region.byteCount)
+        let log = try DirtyPages(covering: region.guestAddress + region.byteCount)
         try device.startLog(log)
         _ = try initiator.inquiry(lun: lun)
         let marked = Set(log.take())
@@ -42,7 +42,7 @@ public struct LogCheck: Sendable {
         }
         let request = initiator.rings.addresses[2]
         return Result(
-            hasUsedRing: marked.contains(request.usedGuestAddress & ~(DirtyLog.pageBytes - 1)),
+            hasUsedRing: marked.contains(request.usedGuestAddress & ~(DirtyPages.pageBytes - 1)),
             hasResponse: response.isSubset(of: marked),
             hasData: data.isSubset(of: marked),
             strays: marked.subtracting(used).subtracting(response).subtracting(data).count,
@@ -51,7 +51,7 @@ public struct LogCheck: Sendable {
     }
 
     private static func pages(_ address: UInt64, _ byteCount: Int) -> Set<UInt64> {
-        let first = address & ~(DirtyLog.pageBytes - 1)
-        return Set(stride(from: first, to: address + UInt64(byteCount), by: Int(DirtyLog.pageBytes)))
+        let first = address & ~(DirtyPages.pageBytes - 1)
+        return Set(stride(from: first, to: address + UInt64(byteCount), by: Int(DirtyPages.pageBytes)))
     }
 }

@@ -126,7 +126,7 @@ public final class VhostSCSIDevice {
     /// `VHOST_VRING_F_LOG`.
     ///
     /// - Parameter log: covers the guest memory; to be kept until `stopLog` or `stop`.
-    public func startLog(_ log: DirtyLog) throws(OperationError) {
+    public func startLog(_ log: DirtyPages) throws(OperationError) {
         precondition(isStarted, "the device is not started")
         let mark = undo.count
         do throws(OperationError) {

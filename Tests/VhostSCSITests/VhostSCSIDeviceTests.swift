@@ -247,7 +247,7 @@ private func device(_ system: RecordingVhostSystem, _ extra: String = "") throws
         let device = try device(system)
         try device.start(memory: memory, rings: rings)
         let started = system.requests.count
-        let log = try DirtyLog(covering: 0x10000)
+        let log = try DirtyPages(covering: 0x10000)
         try device.startLog(log)
         #expect(
             Array(system.requests[started...])
@@ -268,7 +268,7 @@ private func device(_ system: RecordingVhostSystem, _ extra: String = "") throws
         let device = try device(system)
         try device.start(memory: memory, rings: rings)
         system.failure = (system.requests.count + 3, .badAddress)
-        let log = try DirtyLog(covering: 0x10000)
+        let log = try DirtyPages(covering: 0x10000)
         #expect(throws: OperationError.self) { try device.startLog(log) }
         #expect(
             Array(system.requests.suffix(2)) == [.setRingAddresses(0, ring), .setFeatures(.wanted)]

@@ -3,12 +3,12 @@ internal import CLinux
 public import LinuxSystem
 internal import SystemPackage
 
-/// A bitmap in which a device marks the pages of guest memory that it writes: bit n % 64 of word n / 64 stands for
+/// The driver's bitmap in which a device marks the pages of guest memory that it writes: bit n % 64 of word n / 64 stands for
 /// the 4096 bytes from guest address n * 4096.
 ///
 /// What `VHOST_SET_LOG_BASE` takes. Sendable: the words are the device's and ours at the same time, and are exchanged
 /// atomically.
-@safe public final class DirtyLog: Sendable {
+@safe public final class DirtyPages: Sendable {
     /// The bytes that one bit stands for.
     public static let pageBytes: UInt64 = 4096
 
