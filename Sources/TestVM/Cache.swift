@@ -37,12 +37,17 @@ public struct Cache: Sendable {
         } catch {
             throw OperationError("keep", path.string, errno: error)
         }
-        let unfinished = FilePath("\(path).\(SystemCalls.processID)")
+        // Several machines of one process may make the same at a time.
+        let unfinished = FilePath("\(path).\(SystemCalls.processID).\(UInt32.random(in: 0...UInt32.max))")
         do {
             try await make(unfinished)
             try unfinished.rename(to: path)
         } catch {
             if unfinished.exists { try unfinished.removeTree() }
+            // Who was faster made the same directory.
+            if let errno = error as? Errno, [.directoryNotEmpty, .fileExists].contains(errno) {
+                return (path, false)
+            }
             if let errno = error as? Errno { throw OperationError("make", path.string, errno: errno) }
             throw error
         }

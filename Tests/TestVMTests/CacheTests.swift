@@ -42,6 +42,25 @@ import Testing
         #expect(try cache.directory.entryNames() == ["kind-a.1", "kind-d", "other-c.99999999"])
     }
 
+    @Test func twoThatMakeTheSameAtOnceBothHaveIt() async throws {
+        let cache = cache
+        let made = try await withThrowingTaskGroup(of: (FilePath, isNew: Bool).self) { group in
+            for number in 1...2 {
+                group.addTask {
+                    try await cache.file("kind", digest: "d") { path in
+                        try path.makeDirectory()
+                        try path.appending("\(number)").write([])
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(made.map(\.0) == Array(repeating: cache.directory.appending("kind-d"), count: 2))
+        #expect(made.count(where: \.isNew) == 1)
+        #expect(try cache.directory.entryNames() == ["kind-d"])
+    }
+
     @Test func theSameRequestIsRememberedUntilAFileChanges() async throws {
         let (source, image) = (directory.appending("source"), directory.appending("image"))
         let absent = directory.appending("absent")
