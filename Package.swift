@@ -134,7 +134,7 @@ let package = Package(
                 "Virtqueue",
                 histogram, system,
             ],
-            exclude: ["DIFFERENCES.md"],
+            exclude: ["DIFFERENCES.md", "throughput.svg"],
             swiftSettings: settings
         ),
         .target(
