@@ -55,17 +55,26 @@ package enum ConformanceSuite {
             try conformanceCase.body(rig)
             return .passes
         } catch let mismatch as Mismatch {
-            let known = KnownDifference.all.first { difference in
-                difference.identifier == conformanceCase.identifier
-                    && difference.applies(to: device.implementation)
-                    && difference.received == mismatch.received
-            }
-            return known.map { .differs(mismatch, reason: $0.reason) } ?? .fails(mismatch)
+            return verdict(on: mismatch, conformanceCase, device)
         } catch let refusal as StepRefusal {
-            return .fails(Mismatch(what: "a step", expected: "accepted", received: refusal.name))
+            let mismatch = Mismatch(what: "a step", expected: "accepted", received: refusal.name)
+            return verdict(on: mismatch, conformanceCase, device)
         } catch {
             return .fails(Mismatch(what: "the run", expected: "no error", received: "\(error)"))
         }
+    }
+
+    private static func verdict(
+        on mismatch: Mismatch,
+        _ conformanceCase: ConformanceCase,
+        _ device: any DeviceUnderTest
+    ) -> Verdict {
+        let known = KnownDifference.all.first { difference in
+            difference.identifier == conformanceCase.identifier
+                && difference.applies(to: device.implementation)
+                && difference.received == mismatch.received
+        }
+        return known.map { .differs(mismatch, reason: $0.reason) } ?? .fails(mismatch)
     }
 
     /// Why a case cannot be tried on a device; nil where it can.
