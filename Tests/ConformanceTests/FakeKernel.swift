@@ -91,7 +91,11 @@ final class FakeNode: VhostNode {
             try carryOut(number & 0xff, number >> 30, &argument)
             if kernel.fault == .answersWrong { argument = argument.map { $0 ^ 1 } }
         } catch {
-            if kernel.fault == .stopsOnRefusal { clear() }
+            if kernel.fault == .stopsOnRefusal {
+                // A connection that closes would leave the back-end a moment to serve in.
+                try stopRings()
+                clear()
+            }
             if kernel.fault == .acceptsAll { return argument = before }
             throw kernel.fault == .otherErrno ? .ioError : error
         }
@@ -306,10 +310,14 @@ extension FakeNode {
         if table == nil { throw .badAddress }
         if back == nil { return }
         if name != FakeKernel.port { throw .invalidArgument }
+        try stopRings()
+        if kernel.fault != .keepsClaim { clear() }
+    }
+
+    private func stopRings() throws(Errno) {
         for ring in rings.indices.prefix(8) where rings[ring].places.count == 4 {
             rings[ring].base = try takeBase(ring)
         }
-        if kernel.fault != .keepsClaim { clear() }
     }
 
     private func clear() {
