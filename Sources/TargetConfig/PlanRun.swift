@@ -17,6 +17,7 @@ final class PlanRun: Sendable {
     private let plan: Plan
     private let tree: TargetTree
     private let state: Mutex<State>
+    private let hasFailed = Atomic(false)
 
     init(_ plan: Plan, in tree: TargetTree) {
         (self.plan, self.tree) = (plan, tree)
@@ -67,18 +68,29 @@ final class PlanRun: Sendable {
 
     /// Carries out units that nobody has begun until there are none or one has failed.
     private func work(_ stage: Int) {
-        while let unit = nextUnit(of: stage) {
-            for operation in plan.stages[stage][unit] {
-                if state.withLock({ $0.failure != nil }) { return }
-                do throws(Errno) {
-                    try operation.perform(in: tree.base, tree.fileSystem)
-                } catch {
-                    let errno = error
-                    return state.withLock { $0.failure = $0.failure ?? (operation, errno) }
-                }
-                state.withLock { $0.done[stage][unit] += 1 }
+        while !hasFailed.load(ordering: .relaxed), let unit = nextUnit(of: stage) {
+            let (count, failure) = carryOut(plan.stages[stage][unit])
+            state.withLock { state in
+                state.done[stage][unit] = count
+                state.failure = state.failure ?? failure
             }
         }
+    }
+
+    /// Carries out a unit until an operation fails, of this unit or of another.
+    ///
+    /// - Returns: how many of its operations are done, and its own failure. Nobody waits for a lock in between.
+    private func carryOut(_ unit: Plan.Unit) -> (count: Int, failure: (Operation, Errno)?) {
+        for (count, operation) in unit.enumerated() {
+            if hasFailed.load(ordering: .relaxed) { return (count, nil) }
+            do throws(Errno) {
+                try operation.perform(in: tree.base, tree.fileSystem)
+            } catch {
+                hasFailed.store(true, ordering: .relaxed)
+                return (count, (operation, error))
+            }
+        }
+        return (unit.count, nil)
     }
 
     private func nextUnit(of stage: Int) -> Int? {
