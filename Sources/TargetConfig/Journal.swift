@@ -27,6 +27,7 @@ extension TargetTree {
     /// - Throws: an `OperationError` that lists what is left; the journal stays, so that it can be tried again.
     public func recover() throws(OperationError) -> Recovery {
         try alone { () throws(OperationError) in
+            try removeUnfinishedJournals()
             guard let plan = try readJournal() else { return .nothing }
             let isPastReturn = try isPastReturn(plan)
             let failures = isPastReturn ? finish(plan.tail) : takeBack(plan.operations)
@@ -98,6 +99,21 @@ extension TargetTree {
                 cause: "\(error.description)\nthe change itself has come to its end",
                 hint: "remove the file"
             )
+        }
+    }
+
+    /// Removes what a change that was killed while it wrote its journal left beside it: it had changed nothing yet.
+    private func removeUnfinishedJournals() throws(OperationError) {
+        let directory = journal.removingLastComponent()
+        let start = "\(journal.lastComponent?.string ?? "")."
+        do throws(Errno) {
+            for (name, _) in try fileSystem.list(directory) where name.hasPrefix(start) {
+                try fileSystem.unlink(directory.appending(name))
+            }
+        } catch .noSuchFileOrDirectory {
+            // There never was a journal.
+        } catch {
+            throw OperationError("remove", "\(start)* in \(directory)", errno: error)
         }
     }
 
