@@ -150,6 +150,14 @@ struct split_storage {
 	struct vq_chain *chain;
 };
 
+/* The chain in hand is whole, and its segments end before @segments. */
+static __always_inline void split_keep(struct split_storage *storage,
+				       struct vq_segment *segments)
+{
+	storage->segments = segments;
+	storage->chain++;
+}
+
 /* Takes the chain at @head, which is any value that the driver wrote. */
 static __always_inline int split_take(struct vq_device *dev,
 				      const struct plain_table *ring,
@@ -173,20 +181,18 @@ static __always_inline int split_take(struct vq_device *dev,
 					 storage->end, chain);
 
 		if (likely(behind)) {
-			storage->segments = behind;
-			storage->chain = chain + 1;
+			split_keep(storage, behind);
 			return 0;
 		}
 	} else if (likely(plain_walk(ring, &cursor, chain))) {
-		storage->segments = cursor.segment;
-		storage->chain = chain + 1;
+		split_keep(storage, cursor.segment);
 		return 0;
 	}
 	error = split_walk(dev, chain->segments, storage->end, chain);
 	if (unlikely(error))
 		return error;
-	storage->segments += chain->readable + chain->writable;
-	storage->chain = chain + 1;
+	split_keep(storage,
+		   storage->segments + chain->readable + chain->writable);
 	return 0;
 }
 

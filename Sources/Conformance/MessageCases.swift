@@ -197,11 +197,7 @@ extension ConformanceCase {
             "Ring states"
         ) { port, rig in
             try rig.prepare([2: .init()], features: [.version1])
-            let chain = try rig.offer(.ready)
-            try rig.kick()
-            try rig.expectNothingUsed()
-            try port.enable(2, true)
-            try expect("id of the used entry", UInt32(chain.head), try rig.awaitUsed(1)[0].id)
+            try expectServedOnceEnabled(port, rig)
         },
         message(
             "disabled",
@@ -211,11 +207,7 @@ extension ConformanceCase {
         ) { port, rig in
             try rig.startReady()
             try port.enable(2, false)
-            let chain = try rig.offer(.ready)
-            try rig.kick()
-            try rig.expectNothingUsed()
-            try port.enable(2, true)
-            try expect("id of the used entry", UInt32(chain.head), try rig.awaitUsed(1)[0].id)
+            try expectServedOnceEnabled(port, rig)
         },
         message(
             "unset-enabled",
@@ -243,6 +235,15 @@ extension ConformanceCase {
     private static func number(_ message: VhostUserMessage) -> UInt64 {
         var fields = WireFields(message.payload)
         return fields.next()
+    }
+
+    /// Offers a request, which stays until ring 2 is enabled.
+    private static func expectServedOnceEnabled(_ port: SocketPort, _ rig: Rig) throws {
+        let chain = try rig.offer(.ready)
+        try rig.kick()
+        try rig.expectNothingUsed()
+        try port.enable(2, true)
+        try expect("id of the used entry", UInt32(chain.head), try rig.awaitUsed(1)[0].id)
     }
 
     /// The payload of ADD_MEM_REG and REM_MEM_REG.

@@ -56,14 +56,7 @@ package final class Rig {
     // MARK: Set-up
 
     /// All of the memory, as a table's line.
-    var region: VhostMemoryRegion {
-        VhostMemoryRegion(
-            guestAddress: memory.guestAddress,
-            byteCount: UInt64(memory.byteCount),
-            userAddress: memory.userAddress,
-            file: memory.file
-        )
-    }
+    var region: VhostMemoryRegion { VhostMemoryRegion(memory) }
 
     /// Sets up features, memory and rings, and has the device serve them.
     func start(

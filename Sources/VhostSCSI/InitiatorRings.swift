@@ -94,14 +94,7 @@ final class InitiatorRings {
     private var all: [DriverRing] { [control.ring, event.ring] + requests.map(\.ring) }
 
     /// The one region that the memory table holds.
-    var region: VhostMemoryRegion {
-        VhostMemoryRegion(
-            guestAddress: memory.guestAddress,
-            byteCount: UInt64(memory.byteCount),
-            userAddress: memory.userAddress,
-            file: memory.file
-        )
-    }
+    var region: VhostMemoryRegion { VhostMemoryRegion(memory) }
 
     /// The rings, as the device is told them.
     var addresses: [VhostRing] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 public import LinuxSystem
+public import Virtqueue
 
 /// A range of guest memory and where it lies in this process, as `struct vhost_memory_region` has it.
 public struct VhostMemoryRegion: Equatable, Sendable {
@@ -17,6 +18,16 @@ public struct VhostMemoryRegion: Equatable, Sendable {
         self.byteCount = byteCount
         self.userAddress = userAddress
         self.file = file
+    }
+
+    /// All of a driver's memory.
+    public init(_ memory: borrowing GuestMemory) {
+        self.init(
+            guestAddress: memory.guestAddress,
+            byteCount: UInt64(memory.byteCount),
+            userAddress: memory.userAddress,
+            file: memory.file
+        )
     }
 
     public static func == (left: Self, right: Self) -> Bool {

@@ -162,8 +162,8 @@ private struct BenchReport: Encodable, CustomStringConvertible {
             columns: ["operation", "regions", "ns", "instructions"],
             rows: operations.map {
                 [
-                    $0.operation, "\($0.regions)", rounded($0.nanoseconds, digits: 0),
-                    $0.instructions.map { rounded($0, digits: 0) } ?? "-",
+                    $0.operation, "\($0.regions)", $0.nanoseconds.fixed(0),
+                    $0.instructions.map { $0.fixed(0) } ?? "-",
                 ]
             }
         )
@@ -192,12 +192,12 @@ private struct BenchReport: Encodable, CustomStringConvertible {
             }
             return growth <= 1.25
                 ? nil
-                : "\(operation) grows with the table: \(rounded(growth, digits: 2)) times the instructions"
+                : "\(operation) grows with the table: \(growth.fixed(2)) times the instructions"
         }
         let ratio = operations.leastRatio(of: "libelf append", to: "register")
         if ratio.map({ $0 < 20 }) ?? true {
             lines.append(
-                "libelf takes \(ratio.map { rounded($0, digits: 1) } ?? "no") times the instructions of register"
+                "libelf takes \(ratio.map { $0.fixed(1) } ?? "no") times the instructions of register"
             )
         }
         if peakMemoryBytes > 64 << 20 {
@@ -207,14 +207,6 @@ private struct BenchReport: Encodable, CustomStringConvertible {
     }
 
     private func row(_ what: String, _ spread: Spread?, digits: Int) -> [String] {
-        [what] + [spread?.median, spread?.least, spread?.most].map { rounded($0 ?? 0, digits: digits) }
-    }
-
-    private func rounded(_ value: Double, digits: Int) -> String {
-        let scale = (0..<digits).reduce(1) { power, _ in power * 10 }
-        let units = Int((value * Double(scale)).rounded())
-        guard digits > 0 else { return "\(units)" }
-        let rest = "\(units % scale)"
-        return "\(units / scale)." + String(repeating: "0", count: digits - rest.count) + rest
+        [what] + [spread?.median, spread?.least, spread?.most].map { ($0 ?? 0).fixed(digits) }
     }
 }
