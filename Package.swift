@@ -72,6 +72,10 @@ let package = Package(
                 .define("_GNU_SOURCE"),
             ]
         ),
+        .target(
+            name: "CBlockGuard",
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+        ),
         // libnbd is loaded when it is needed: its headers are.
         .target(
             name: "CNBD",
@@ -97,7 +101,7 @@ let package = Package(
         // Floor 1: the machine, and pure values.
         .target(
             name: "LinuxSystem",
-            dependencies: ["CLinux", "CMemoryGuard", "CNBD", "CSandbox", system],
+            dependencies: ["CBlockGuard", "CLinux", "CMemoryGuard", "CNBD", "CSandbox", system],
             swiftSettings: settings
         ),
         .target(name: "OptionParsing", swiftSettings: settings),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 
 /// T10 protection information of type 1: for each block a guard over its data, an application tag and the low half of its
 /// address, 8 bytes in all.
@@ -12,20 +13,11 @@ enum ProtectionInformation {
         var tuples: [UInt8] = []
         tuples.reserveCapacity(data.count / blockSize * tupleBytes)
         for (index, start) in stride(from: 0, to: data.count, by: blockSize).enumerated() {
-            let word = guardWord(data[start..<start + blockSize])
+            let word = BlockGuard.word(data.span.extracting(start..<start + blockSize))
             let reference = UInt32(truncatingIfNeeded: address + UInt64(index))
             tuples += [UInt8(word >> 8), UInt8(word & 0xff), 0, 0]
             tuples += (0..<4).map { UInt8(truncatingIfNeeded: reference >> (24 - 8 * $0)) }
         }
         return tuples
-    }
-
-    /// The CRC-16 of SBC-4 over some bytes: polynomial 8BB7h, nothing reflected, nothing inverted.
-    static func guardWord(_ bytes: ArraySlice<UInt8>) -> UInt16 {
-        bytes.reduce(0) { word, byte in word << 8 ^ table[Int(UInt8(word >> 8) ^ byte)] }
-    }
-
-    private static let table: [UInt16] = (0..<256).map { index in
-        (0..<8).reduce(UInt16(index) << 8) { word, _ in word & 0x8000 == 0 ? word << 1 : word << 1 ^ 0x8bb7 }
     }
 }

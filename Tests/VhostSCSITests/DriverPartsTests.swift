@@ -26,16 +26,10 @@ import Testing
 }
 
 @Suite struct ProtectionInformationTests {
-    /// The check value that catalogues of CRCs give for CRC-16/T10-DIF.
-    @Test func theGuardIsTheStandards() {
-        #expect(ProtectionInformation.guardWord(Array("123456789".utf8)[...]) == 0xd0db)
-        #expect(ProtectionInformation.guardWord([UInt8](repeating: 0, count: 512)[...]) == 0)
-    }
-
     @Test func eachBlockHasItsTuple() {
         let data = [UInt8](repeating: 0, count: 512) + [UInt8](repeating: 0xff, count: 512)
         let tuples = ProtectionInformation.tuples(data, blockSize: 512, address: 0x1_0203_0405)
-        let second = ProtectionInformation.guardWord(data[512...])
+        let second = BlockGuard.word(data.span.extracting(512...))
         #expect(tuples[..<8] == [0, 0, 0, 0, 2, 3, 4, 5])
         #expect(tuples[8...] == [UInt8(second >> 8), UInt8(second & 0xff), 0, 0, 2, 3, 4, 6])
     }
