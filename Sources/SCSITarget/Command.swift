@@ -10,6 +10,8 @@ struct Command {
     let settings: UnitSettings
     /// The numbers of the units that REPORT LUNS has to tell, in order.
     let luns: [UInt16]
+    /// The protection information beside its data.
+    let information: SeparateInformation
 
     /// The unit's block size in bytes.
     var blockSize: Int { unit.store.blockSize }
@@ -37,7 +39,10 @@ extension Command {
 
     /// Makes written data safe.
     func flush() throws(Refusal) {
-        try writing { () throws(Errno) in try unit.store.flush() }
+        try writing { () throws(Errno) in
+            try unit.store.flush()
+            try unit.protection?.tuples.flush()
+        }
     }
 }
 
@@ -61,6 +66,8 @@ struct Transfer {
     var dataIn = 0
     /// What was taken of the initiator's data.
     var dataOut = 0
+    /// The protection information for the initiator, beside the data.
+    var information: [UInt8] = []
 }
 
 /// A short answer, of which the initiator takes no more than its ALLOCATION LENGTH.

@@ -42,6 +42,9 @@ struct CommandBlock: Sendable {
         }
     }
 
+    /// Whether it has 32 bytes, with a service action.
+    var isLong: Bool { size == 32 }
+
     /// The CONTROL byte, the last one; of a long block the second.
     var control: UInt8 { bytes[size == 32 ? 1 : size - 1] }
 

@@ -21,18 +21,22 @@ public struct CommandOutcome: Equatable, Sendable {
     /// How many bytes the command had to transfer, whatever room or data there was. The residual is the difference to
     /// what the initiator provided for: fewer is an underrun, more is an overrun.
     public var wanted: Int
+    /// Protection information for the initiator, no more than it has room for.
+    public var information: [UInt8]
 
     init(
         status: SCSIStatus = .good,
         sense: [UInt8] = [],
         dataInCount: Int = 0,
         dataOutCount: Int = 0,
-        wanted: Int = 0
+        wanted: Int = 0,
+        information: [UInt8] = []
     ) {
         self.status = status
         self.sense = sense
         self.dataInCount = dataInCount
         self.dataOutCount = dataOutCount
         self.wanted = wanted
+        self.information = information
     }
 }

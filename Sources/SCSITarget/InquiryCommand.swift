@@ -27,15 +27,17 @@ enum InquiryCommand {
             bytes = body
         } else {
             guard page == 0 else { throw .check(.invalidField(byte: 2)) }
-            bytes = standardData(command.unit.identity)
+            bytes = standardData(command.unit)
         }
         return ShortAnswer(bytes, allocation: command.block.length(at: 3, bytes: 2))
     }
 
     /// The standard INQUIRY data: 96 bytes.
-    private static func standardData(_ identity: UnitIdentity) -> [UInt8] {
-        // A disk, SPC-4, LUNs of several levels, implicit target port groups, command queueing.
-        var bytes: [UInt8] = [0x00, 0x00, 0x06, 0x12, 96 - 5, 0x10, 0x00, 0x02]
+    private static func standardData(_ unit: LogicalUnit) -> [UInt8] {
+        let identity = unit.identity
+        // A disk, SPC-4, LUNs of several levels, implicit target port groups, PROTECT, command queueing.
+        let groups: UInt8 = unit.protection == nil ? 0x10 : 0x11
+        var bytes: [UInt8] = [0x00, 0x00, 0x06, 0x12, 96 - 5, groups, 0x00, 0x02]
         bytes.append(identity.vendor, width: 8)
         bytes.append(identity.product, width: 16)
         bytes.append(identity.revision, width: 4)

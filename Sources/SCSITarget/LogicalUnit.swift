@@ -9,24 +9,39 @@ public import SystemPackage
 public final class LogicalUnit: Sendable {
     /// The most that one command transfers, in bytes; the block limits VPD page reports it.
     public static let maximumTransfer = 16 << 20
+    /// The most protection information that goes with it, in bytes.
+    public static let maximumInformation = maximumTransfer / 512 * ProtectionTuple.byteCount
 
     let store: any BlockStore
     let identity: UnitIdentity
     let reservationFile: ReservationFile?
+    let protection: UnitProtection?
     private let state: Mutex<UnitState>
     private let observers = Mutex<[@Sendable (UnitGate) -> Void]>([])
     /// Held while blocks are read, changed and written back.
     private let modification = Mutex<Void>(())
 
-    /// - Parameter reservations: where persistent reservations are kept; without it, initiators cannot ask for that.
-    public init(store: any BlockStore, identity: UnitIdentity, reservations: ReservationFile? = nil) {
+    /// - Parameters:
+    ///   - reservations: where persistent reservations are kept; without it, initiators cannot ask for that.
+    ///   - protection: the blocks' protection information; nil where they have none.
+    public init(
+        store: any BlockStore,
+        identity: UnitIdentity,
+        reservations: ReservationFile? = nil,
+        protection: UnitProtection? = nil
+    ) {
         self.store = store
         self.identity = identity
         reservationFile = reservations
+        self.protection = protection
         let blocks = store.byteCount / UInt64(store.blockSize)
         state = Mutex(
             UnitState(
-                settings: UnitSettings(blockCount: blocks, writeCache: store.hasWriteCache),
+                settings: UnitSettings(
+                    blockCount: blocks,
+                    writeCache: store.hasWriteCache,
+                    applicationTagOwned: protection != nil
+                ),
                 reservations: reservations?.stored ?? PersistentReservations()
             )
         )
@@ -34,8 +49,15 @@ public final class LogicalUnit: Sendable {
 
     /// The settings after a reset.
     func defaultSettings(blockCount: UInt64) -> UnitSettings {
-        UnitSettings(blockCount: blockCount, writeCache: store.hasWriteCache)
+        UnitSettings(
+            blockCount: blockCount,
+            writeCache: store.hasWriteCache,
+            applicationTagOwned: protection != nil
+        )
     }
+
+    /// The kind of protection information that the blocks have; nil for none.
+    public var protectionType: ProtectionType? { protection?.type }
 
     /// Carries out one command.
     ///
@@ -51,24 +73,40 @@ public final class LogicalUnit: Sendable {
         dataOut: Span<UInt8>,
         dataIn: inout MutableSpan<UInt8>
     ) -> CommandOutcome {
-        execute(CommandBlock(cdb), from: nexus, luns: [0], dataOut: dataOut, dataIn: &dataIn)
+        execute(
+            CommandBlock(cdb),
+            from: nexus,
+            luns: [0],
+            SeparateInformation(),
+            dataOut: dataOut,
+            dataIn: &dataIn
+        )
     }
 
     func execute(
         _ block: CommandBlock,
         from nexus: Nexus,
         luns: [UInt16],
+        _ information: SeparateInformation,
         dataOut: Span<UInt8>,
         dataIn: inout MutableSpan<UInt8>
     ) -> CommandOutcome {
         do throws(Refusal) {
             let (row, settings) = try admit(block, from: nexus)
-            let command = Command(unit: self, block: block, nexus: nexus, settings: settings, luns: luns)
+            let command = Command(
+                unit: self,
+                block: block,
+                nexus: nexus,
+                settings: settings,
+                luns: luns,
+                information: information
+            )
             let transfer = try row.body.run(command, dataOut, &dataIn)
             return CommandOutcome(
                 dataInCount: transfer.dataIn,
                 dataOutCount: transfer.dataOut,
-                wanted: transfer.wanted
+                wanted: transfer.wanted,
+                information: transfer.information
             )
         } catch {
             return outcome(of: error)

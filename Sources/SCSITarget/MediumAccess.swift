@@ -13,6 +13,11 @@ struct BlockRange {
     var byteCount: Int { Int(count) * blockSize }
     /// Where the blocks are in the store.
     var bytes: Range<UInt64> { offset..<offset + count * UInt64(blockSize) }
+
+    /// Some of the blocks, from the one with the number `start` on.
+    func part(from start: UInt64, most: UInt64) -> BlockRange {
+        BlockRange(first: first + start, count: min(most, count - start), blockSize: blockSize)
+    }
 }
 
 extension Command {
@@ -27,7 +32,7 @@ extension Command {
 
     /// The blocks that the command names, no more than one command transfers.
     func transferRange() throws(Refusal) -> BlockRange {
-        try refuseProtection()
+        _ = try protectionCode()
         let range = try blocks(block.address, block.blocks)
         guard block.blocks <= UInt64(LogicalUnit.maximumTransfer / blockSize) else {
             throw .check(.invalidField(byte: block.lengthByte))
@@ -39,14 +44,6 @@ extension Command {
     func rangeToEnd() throws(Refusal) -> BlockRange {
         let range = try blocks(block.address, block.blocks)
         return range.count > 0 ? range : try blocks(range.first, settings.blockCount - range.first)
-    }
-
-    /// RDPROTECT, WRPROTECT and their likes ask for protection information, of which the medium has none.
-    func refuseProtection() throws(Refusal) {
-        // The commands of six bytes have a part of the address there.
-        if block.opcode >> 5 != 0 && block[block.flagsByte] & 0xe0 != 0 {
-            throw .check(.invalidField(byte: block.flagsByte, bit: 7))
-        }
     }
 
     func refuseWriteProtected() throws(Refusal) {
@@ -67,20 +64,19 @@ extension Command {
         if dataOut.count < byteCount { throw .check(.invalidCommandLength) }
     }
 
-    /// Calls `body` with the stored bytes of `range`, a part at a time, and where each part starts in the range.
+    /// Calls `body` with the stored bytes of `range`, a part at a time, with their protection information, and with the
+    /// number of the part's first block in the range.
     func forEachPart(
         of range: BlockRange,
-        _ body: (borrowing [UInt8], Int) throws(Refusal) -> Void
+        _ body: (borrowing [UInt8], [UInt8], Int) throws(Refusal) -> Void
     ) throws(Refusal) {
-        var done = 0
-        var part = [UInt8](repeating: 0, count: min(range.byteCount, 1 << 20))
-        while done < range.byteCount {
-            if range.byteCount - done < part.count { part.removeLast(part.count - (range.byteCount - done)) }
-            try reading { () throws(Errno) in
-                var bytes = part.mutableSpan
-                try unit.store.read(at: range.offset + UInt64(done), into: &bytes)
-            }
-            try body(part, done)
+        var done: UInt64 = 0
+        while done < range.count {
+            let part = range.part(from: done, most: UInt64((1 << 20) / blockSize))
+            var bytes = [UInt8](repeating: 0, count: part.byteCount)
+            var room = bytes.mutableSpan
+            let tuples = try read(part, into: &room)
+            try body(bytes, tuples, Int(done))
             done += part.count
         }
     }

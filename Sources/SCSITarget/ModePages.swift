@@ -26,13 +26,15 @@ struct ModePage: Sendable {
             fixed: page(0x08, 20),
             switches: [Switch(byte: 2, bit: 2, setting: \.writeCache) { $0.store.hasWriteCache }]
         ),
-        // Control: GLTSD; commands may be carried out in any order; D_SENSE and SWP.
+        // Control: GLTSD; commands may be carried out in any order; D_SENSE, SWP
+        // and ATO.
         ModePage(
             code: 0x0a,
             fixed: page(0x0a, 12, [2: 0x02, 3: 0x10]),
             switches: [
                 Switch(byte: 2, bit: 2, setting: \.descriptorSense) { _ in true },
                 Switch(byte: 4, bit: 3, setting: \.softwareWriteProtect) { _ in true },
+                Switch(byte: 5, bit: 7, setting: \.applicationTagOwned) { _ in false },
             ]
         ),
         // Informational exceptions: DEXCPT, none are reported.

@@ -50,9 +50,7 @@ enum ProvisioningCommands {
         if length == 0 { return 0 }
         guard length >= 8, dataOut.count >= length else { throw .check(.parameterListLength) }
         for range in try unmapRanges(command, dataOut.extracting(first: length)) {
-            try command.writing { () throws(Errno) in
-                try command.unit.store.zero(range.bytes, mayUnmap: true)
-            }
+            try command.zero(range, isUnmapped: true)
         }
         try command.flushIfForced(false)
         return length
@@ -90,18 +88,21 @@ enum ProvisioningCommands {
         // WSNZ: no length stands for all to the end.
         if block.blocks == 0 { throw .check(.invalidField(byte: block.lengthByte)) }
         let range = try command.transferRange()
-        let sent = sendsNothing ? 0 : range.blockSize
-        guard dataOut.count == sent else { throw .check(.invalidCommandLength) }
-        let pattern = dataOut
-        if pattern.isAllZero {
-            try command.writing { () throws(Errno) in
-                try command.unit.store.zero(range.bytes, mayUnmap: block.bit(3, of: 1))
+        let blocks = sendsNothing ? 0 : 1
+        let excess = dataOut.count - blocks * range.blockSize
+        let information = try command.protectionCode() == 0 ? 0 : blocks * ProtectionTuple.byteCount
+        guard excess == 0 || excess == information else { throw .check(.invalidCommandLength) }
+        let taken = try command.takeBlocks(dataOut, blocks) { (pattern, tuples) throws(Refusal) in
+            try command.checkSent(pattern, tuples, range.part(from: 0, most: 1))
+            let all = command.repeating(tuples, over: range)
+            if pattern.isAllZero {
+                try command.zero(range, isUnmapped: block.bit(3, of: 1), all)
+            } else {
+                try fill(command, range, with: pattern, all)
             }
-        } else {
-            try fill(command, range, with: pattern)
         }
         try command.flushIfForced(false)
-        return sent
+        return taken
     }
 
     private static func refuseSameFlags(_ command: Command) throws(Refusal) {
@@ -117,17 +118,21 @@ enum ProvisioningCommands {
     private static func fill(
         _ command: Command,
         _ range: BlockRange,
-        with pattern: Span<UInt8>
+        with pattern: Span<UInt8>,
+        _ tuples: [UInt8]
     ) throws(Refusal) {
-        let size = min(range.byteCount, 1 << 20)
+        let step = min(range.count, UInt64((1 << 20) / range.blockSize))
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(size)
-        for index in 0..<size { bytes.append(pattern[index % pattern.count]) }
-        for start in stride(from: 0, to: range.byteCount, by: size) {
-            let part = bytes.span.extracting(first: min(size, range.byteCount - start))
-            try command.writing { () throws(Errno) in
-                try command.unit.store.write(part, at: range.offset + UInt64(start))
-            }
+        bytes.reserveCapacity(Int(step) * range.blockSize)
+        for index in 0..<Int(step) * range.blockSize { bytes.append(pattern[index % pattern.count]) }
+        for start in stride(from: 0, to: range.count, by: Int(step)) {
+            let part = range.part(from: start, most: step)
+            let own = tuples.dropFirst(Int(start) * ProtectionTuple.byteCount)
+            try command.write(
+                bytes.span.extracting(first: part.byteCount),
+                at: part,
+                Array(own.prefix(Int(part.count) * ProtectionTuple.byteCount))
+            )
         }
     }
 

@@ -73,6 +73,9 @@ extension Sense {
     static let writeProtected = Sense(0x7, 0x27, 0x00)
     static let softwareWriteProtected = Sense(0x7, 0x27, 0x02)
     static let spaceAllocationFailed = Sense(0x7, 0x27, 0x07)
+    static let guardCheckFailed = Sense(0xb, 0x10, 0x01)
+    static let applicationTagCheckFailed = Sense(0xb, 0x10, 0x02)
+    static let referenceTagCheckFailed = Sense(0xb, 0x10, 0x03)
 
     /// INVALID FIELD IN CDB.
     static func invalidField(byte: Int, bit: UInt8? = nil) -> Sense {

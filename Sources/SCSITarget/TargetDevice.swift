@@ -47,6 +47,9 @@ public final class TargetDevice: Sendable {
     /// The numbers that units have, in order.
     public var luns: [UInt16] { units.withLock { $0.keys.sorted() } }
 
+    /// Whether a unit's blocks have protection information.
+    public var hasProtection: Bool { units.withLock { $0.values.contains { $0.protectionType != nil } } }
+
     /// Makes an initiator known to every unit: see ``LogicalUnit/connect(_:)``.
     public func connect(_ nexus: Nexus) { forEach { $0.connect(nexus) } }
 
@@ -63,10 +66,13 @@ public final class TargetDevice: Sendable {
     /// Carries out one command for the unit `lun`, or answers for it where there is none.
     ///
     /// For the other parameters see ``LogicalUnit/execute(_:from:dataOut:dataIn:)``.
+    ///
+    /// - Parameter information: the protection information that goes beside the data.
     public func execute(
         _ cdb: Span<UInt8>,
         lun: UInt16,
         from nexus: Nexus,
+        information: SeparateInformation = SeparateInformation(),
         dataOut: Span<UInt8>,
         dataIn: inout MutableSpan<UInt8>
     ) -> CommandOutcome {
@@ -76,7 +82,14 @@ public final class TargetDevice: Sendable {
         guard let unit = self[lun] else {
             return AbsentUnit.answer(block, luns: luns, dataIn: &dataIn)
         }
-        let outcome = unit.execute(block, from: nexus, luns: luns, dataOut: dataOut, dataIn: &dataIn)
+        let outcome = unit.execute(
+            block,
+            from: nexus,
+            luns: luns,
+            information,
+            dataOut: dataOut,
+            dataIn: &dataIn
+        )
         // Who has the inventory needs not be told by any unit that it has changed.
         if block.opcode == ReportLUNsCommand.opcode && outcome.status == .good {
             forEach { $0.dropInventoryChange(for: nexus) }

@@ -29,7 +29,7 @@ enum TransferCommands {
     private static let length32 = [UInt8](repeating: 0xff, count: 4)
     private static let variableLength: [UInt8] =
         [0x04, 0, 0, 0, 0, 0x3f, 0x18, 0xff, 0xff, 0xf8, 0] + address16
-        + [UInt8](repeating: 0, count: 8) + length32
+        + [UInt8](repeating: 0xff, count: 8) + length32
 
     private static func read(
         _ opcode: UInt8,
@@ -62,35 +62,19 @@ enum TransferCommands {
         _ command: Command,
         _ dataIn: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Transfer {
-        let range = try command.transferRange()
-        let count = min(range.byteCount, dataIn.count)
-        let whole = count - count % range.blockSize
-        try command.reading { () throws(Errno) in
-            var room = dataIn._mutatingExtracting(first: whole)
-            try command.unit.store.read(at: range.offset, into: &room)
-        }
-        if count > whole {
-            // The room ends within a block.
-            var block = [UInt8](repeating: 0, count: range.blockSize)
-            try command.reading { () throws(Errno) in
-                var bytes = block.mutableSpan
-                try command.unit.store.read(at: range.offset + UInt64(whole), into: &bytes)
-            }
-            for index in whole..<count { dataIn[index] = block[index - whole] }
-        }
-        return Transfer(wanted: range.byteCount, dataIn: count)
+        try command.giveBlocks(try command.transferRange(), &dataIn)
     }
 
     @Sendable
     private static func write(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
         let range = try command.transferRange()
-        try command.checkData(dataOut, range.byteCount)
-        try command.writing { () throws(Errno) in
-            try command.unit.store.write(dataOut.extracting(first: range.byteCount), at: range.offset)
+        let taken = try command.takeBlocks(dataOut, Int(range.count)) { (data, tuples) throws(Refusal) in
+            try command.checkSent(data, tuples, range)
+            try command.write(data, at: range, tuples)
         }
         try command.flushIfForced(command.forcesUnitAccess)
-        return range.byteCount
+        return taken
     }
 
     /// Sets the bits of the initiator's data in what is stored.
@@ -98,14 +82,15 @@ enum TransferCommands {
     private static func orwrite(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
         let range = try command.transferRange()
+        try command.refuseInformation()
         try command.checkData(dataOut, range.byteCount)
         try command.unit.modifying { () throws(Refusal) in
-            try command.forEachPart(of: range) { (part, start) throws(Refusal) in
+            try command.forEachPart(of: range) { (part, _, start) throws(Refusal) in
                 var bytes = copy part
-                for index in bytes.indices { bytes[index] |= dataOut[start + index] }
-                try command.writing { () throws(Errno) in
-                    try command.unit.store.write(bytes.span, at: range.offset + UInt64(start))
-                }
+                let offset = start * range.blockSize
+                for index in bytes.indices { bytes[index] |= dataOut[offset + index] }
+                let count = UInt64(bytes.count / range.blockSize)
+                try command.write(bytes.span, at: range.part(from: UInt64(start), most: count))
             }
         }
         try command.flushIfForced(command.forcesUnitAccess)

@@ -9,6 +9,8 @@ struct UnitSettings: Equatable, Sendable {
     var softwareWriteProtect = false
     /// D_SENSE of the control mode page.
     var descriptorSense = false
+    /// ATO of the control mode page: the application tag is the initiators'.
+    var applicationTagOwned = false
     /// False after START STOP UNIT with START 0.
     var isStarted = true
 }

@@ -34,16 +34,24 @@ enum VerificationCommands {
     @Sendable
     private static func verify(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         let range = try command.transferRange()
-        let sent: Int
+        let sent: UInt64
         switch command.block[1] >> 1 & 0x3 {
         case 0: sent = 0
-        case 1: sent = range.byteCount
-        case 3: sent = min(range.blockSize, range.byteCount)
+        case 1: sent = range.count
+        case 3:
+            // Which tags one block for all would have is nowhere said.
+            try command.refuseInformation()
+            sent = min(1, range.count)
         default: throw .check(.invalidField(byte: 1, bit: 2))
         }
-        try command.checkData(dataOut, sent)
-        try compare(command, range, dataOut.extracting(first: sent))
-        return sent
+        if sent == 0 {
+            try compare(command, range, dataOut.extracting(first: 0))
+            return 0
+        }
+        return try command.takeBlocks(dataOut, Int(sent)) { (data, tuples) throws(Refusal) in
+            try command.checkSent(data, tuples, range.part(from: 0, most: sent))
+            try compare(command, range, data, tuples)
+        }
     }
 
     @Sendable
@@ -52,27 +60,38 @@ enum VerificationCommands {
         guard check <= 1 else { throw .check(.invalidField(byte: 1, bit: 2)) }
         try command.refuseWriteProtected()
         let range = try command.transferRange()
-        try command.checkData(dataOut, range.byteCount)
-        let data = dataOut.extracting(first: range.byteCount)
-        try command.writing { () throws(Errno) in try command.unit.store.write(data, at: range.offset) }
-        try command.flushIfForced(true)
-        try compare(command, range, data.extracting(first: check == 1 ? range.byteCount : 0))
-        return range.byteCount
+        return try command.takeBlocks(dataOut, Int(range.count)) { (data, tuples) throws(Refusal) in
+            try command.checkSent(data, tuples, range)
+            try command.write(data, at: range, tuples)
+            try command.flushIfForced(true)
+            try compare(command, range, data.extracting(first: check == 1 ? data.count : 0))
+        }
     }
 
-    /// Reads what is stored and compares it with `data`, which starts again where it ends; with none of it, reads only.
+    /// Reads what is stored and compares it with `data`, which starts again where it ends, and with its protection
+    /// information, as far as the command wants that; with none of it, reads only.
     private static func compare(
         _ command: Command,
         _ range: BlockRange,
-        _ data: Span<UInt8>
+        _ data: Span<UInt8>,
+        _ sent: [UInt8] = []
     ) throws(Refusal) {
-        try command.forEachPart(of: range) { (part, start) throws(Refusal) in
+        let mask = try command.comparedInformation
+        try command.forEachPart(of: range) { (part, tuples, first) throws(Refusal) in
             if data.isEmpty { return }
+            let start = first * range.blockSize
             var position = start % data.count
             for index in part.indices {
                 if part[index] != data[position] { throw .check(.miscompare(at: start + index)) }
                 position += 1
                 if position == data.count { position = 0 }
+            }
+            if sent.isEmpty { return }
+            for index in tuples.indices {
+                let difference = tuples[index] ^ sent[first * ProtectionTuple.byteCount + index]
+                if difference & mask[index % ProtectionTuple.byteCount] != 0 {
+                    throw .check(.miscompare(at: start + index / ProtectionTuple.byteCount * range.blockSize))
+                }
             }
         }
     }
@@ -81,16 +100,14 @@ enum VerificationCommands {
     @Sendable
     private static func compareAndWrite(_ command: Command, _ dataOut: Span<UInt8>) throws(Refusal) -> Int {
         try command.refuseWriteProtected()
-        try command.refuseProtection()
+        try command.refuseInformation()
         let range = try command.blocks(command.block.address, UInt64(command.block[13]))
         let half = range.byteCount
         // What is sent in excess would be taken for a half that it is not.
         guard dataOut.count == 2 * half else { throw .check(.invalidField(byte: 13)) }
         try command.unit.modifying { () throws(Refusal) in
             try compare(command, range, dataOut.extracting(first: half))
-            try command.writing { () throws(Errno) in
-                try command.unit.store.write(dataOut.extracting(half..<2 * half), at: range.offset)
-            }
+            try command.write(dataOut.extracting(half..<2 * half), at: range)
         }
         try command.flushIfForced(command.forcesUnitAccess)
         return 2 * half

@@ -30,10 +30,20 @@ enum VitalProductData {
 
     private static func extendedInquiry(_ unit: LogicalUnit) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 60)
+        bytes[0] = unit.protection.map { checks($0.type) } ?? 0
         // HEADSUP, ORDSUP and SIMPSUP; V_SUP where there is a cache.
         bytes[1] = 0x07
         bytes[2] = unit.store.hasWriteCache ? 0x01 : 0
         return bytes
+    }
+
+    /// SPT, GRD_CHK, APP_CHK and REF_CHK: the one type that the unit has, and what is checked of it.
+    private static func checks(_ type: ProtectionType) -> UInt8 {
+        switch type {
+        case .one: 0b000 << 3 | 0x5
+        case .two: 0b010 << 3 | 0x7
+        case .three: 0b100 << 3 | 0x4
+        }
     }
 
     private static func blockLimits(_ unit: LogicalUnit) -> [UInt8] {

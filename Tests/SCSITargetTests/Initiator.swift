@@ -34,10 +34,15 @@ struct Initiator {
         self.init(store: try RAMStore(byteCount: blocks * UInt64(blockSize), blockSize: blockSize))
     }
 
-    init(store: any BlockStore, reservations: ReservationFile? = nil) {
+    init(store: any BlockStore, reservations: ReservationFile? = nil, protection: UnitProtection? = nil) {
         target = TargetDevice()
-        let identity = UnitIdentity(serial: "unit-0")
-        target.attach(LogicalUnit(store: store, identity: identity, reservations: reservations), at: 0)
+        let unit = LogicalUnit(
+            store: store,
+            identity: UnitIdentity(serial: "unit-0"),
+            reservations: reservations,
+            protection: protection
+        )
+        target.attach(unit, at: 0)
         _ = send([0])
     }
 
@@ -49,27 +54,53 @@ struct Initiator {
         return other
     }
 
-    func send(_ cdb: [UInt8], _ dataOut: [UInt8] = [], room: Int = 4096) -> Answer {
+    func send(
+        _ cdb: [UInt8],
+        _ dataOut: [UInt8] = [],
+        room: Int = 4096,
+        information: SeparateInformation = SeparateInformation()
+    ) -> Answer {
         var dataIn = [UInt8](repeating: 0xa5, count: room)
         var span = dataIn.mutableSpan
         let outcome = target.execute(
             cdb.span,
             lun: lun,
             from: nexus,
+            information: information,
             dataOut: dataOut.span,
             dataIn: &span
         )
         return Answer(outcome: outcome, data: Array(dataIn[..<outcome.dataInCount]))
     }
 
-    func isGood(_ cdb: [UInt8], _ dataOut: [UInt8] = [], room: Int = 4096) -> Bool {
-        send(cdb, dataOut, room: room).outcome.status == .good
+    func isGood(
+        _ cdb: [UInt8],
+        _ dataOut: [UInt8] = [],
+        room: Int = 4096,
+        information: SeparateInformation = SeparateInformation()
+    ) -> Bool {
+        send(cdb, dataOut, room: room, information: information).outcome.status == .good
     }
 }
 
 /// Bytes of a number, highest first.
 func bytes(_ value: UInt64, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - $0))) }
+}
+
+/// READ(32) or WRITE(32), with the tags that are expected.
+func long(
+    _ action: UInt16,
+    _ address: UInt64,
+    _ blocks: UInt64,
+    code: UInt8,
+    reference: UInt32,
+    application: UInt16 = 0,
+    mask: UInt16 = 0
+) -> [UInt8] {
+    let head: [UInt8] = [0x7f, 0, 0, 0, 0, 0, 0, 0x18] + bytes(UInt64(action), 2) + [code << 5, 0]
+    let tags = bytes(UInt64(reference), 4) + bytes(UInt64(application), 2) + bytes(UInt64(mask), 2)
+    return head + bytes(address, 8) + tags + bytes(blocks, 4)
 }
 
 func read16(_ address: UInt64, _ blocks: UInt64, flags: UInt8 = 0) -> [UInt8] {

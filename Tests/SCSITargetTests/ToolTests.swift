@@ -112,8 +112,47 @@ import Testing
         ]
     }
 
+    /// What a unit with protection information says, and how it refuses what does not fit.
+    private var protectedSession: [(line: String, status: Int32, lines: [String])] {
+        [
+            ("sg_turs", 6, []), ("sg_inq", 0, ["Protect=1"]),
+            ("sg_vpd -p ei", 0, ["SPT=0 GRD_CHK=1 APP_CHK=0 REF_CHK=1"]),
+            ("sg_readcap -l", 0, ["Protection: prot_en=1, p_type=0, p_i_exponent=0 [type 1 protection]"]),
+            ("sg_modes -p 0x0a", 0, ["Control, page_control: current"]),
+            ("sg_write_same --lba=16 --num=8 --in=/proc/self/exe --xferlen=512", 0, []),
+            ("sg_verify --lba=16 --count=8 --vrprotect=1", 0, []),
+            ("sg_verify --lba=16 --count=8 --vrprotect=6", 5, []),
+            // 520 bytes of a program: its information is not right.
+            (
+                "sg_write_same --lba=16 --num=8 --wrprotect=1 --in=/proc/self/exe --xferlen=520 -v", 40,
+                ["Logical block guard check failed"]
+            ),
+            ("sg_write_same --lba=16 --num=8 --wrprotect=3 --in=/proc/self/exe --xferlen=520", 0, []),
+            ("sg_verify --lba=16 --count=8 -v", 40, ["Logical block guard check failed"]),
+            ("sg_verify --lba=16 --count=8 --vrprotect=3", 0, []),
+            (
+                "sg_verify --lba=16 --count=8 --vrprotect=2 -v", 40,
+                ["Logical block reference tag check failed"]
+            ),
+        ]
+    }
+
+    @Test func sg3UtilsOnAProtectedUnit() async throws {
+        let target = TargetDevice()
+        let protection = UnitProtection(.one, tuples: try MemoryTuples(blocks: 1 << 17))
+        let store = try RAMStore(byteCount: 64 << 20)
+        let unit = LogicalUnit(store: store, identity: UnitIdentity(serial: "1"), protection: protection)
+        target.attach(unit, at: 0)
+        try await run(protectedSession, on: try await SCSITools(target))
+    }
+
     @Test func sg3Utils() async throws {
-        let tools = try await SCSITools(try unit())
+        try await run(session, on: try await SCSITools(try unit()))
+    }
+
+    private func run(_ session: [(line: String, status: Int32, lines: [String])], on tools: SCSITools)
+        async throws
+    {
         for (line, status, lines) in session {
             let words = line.split(separator: " ").map(String.init)
             let numbers = words.count > 1 && words[0] == "sg_start" ? [device, words[1]] : nil
@@ -145,6 +184,9 @@ import Testing
             (Sense(7, 0x27, 0x00), "Write protected"),
             (Sense(7, 0x27, 0x02), "Logical unit software write protected"),
             (Sense(7, 0x27, 0x07), "Space allocation failed write protect"),
+            (Sense(0xb, 0x10, 0x01, information: 0x1234), "Logical block guard check failed"),
+            (Sense(0xb, 0x10, 0x02, information: 0x1234), "Logical block application tag check failed"),
+            (Sense(0xb, 0x10, 0x03, information: 0x1234), "Logical block reference tag check failed"),
             (Sense(0xe, 0x1d, 0x00, information: 0x1234), "Miscompare during verify operation"),
         ]
         for (sense, words) in cases {
