@@ -43,6 +43,7 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 		return -ENOMEM;
 	made->map = setup->map;
 	made->inflight = setup->inflight;
+	made->protects = setup->features >> VIRTIO_SCSI_F_T10_PI & 1;
 	made->kick = setup->kick;
 	made->call = setup->call;
 	made->wake = -1;
@@ -88,7 +89,7 @@ void tq_queue_answer(struct tq_queue *queue,
 
 	/* The room for both was seen when the command was parsed. */
 	(void)vscsi_response_write(response, chain);
-	(void)vq_chain_write(chain, queue->command->data_offset, data, bytes);
+	(void)vq_chain_write(chain, RESPONSE_BYTES, data, bytes);
 	/* A store that failed may have written anything. */
 	(void)vq_device_log_chain(&queue->device, chain, chain->writable_bytes);
 	answer_used(queue, chain, RESPONSE_BYTES + bytes);

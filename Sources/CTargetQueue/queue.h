@@ -60,6 +60,7 @@ struct slot {
  * @resume_at: next of @resume
  * @resume_count: how many there are
  * @ring_works: whether there is io_uring here
+ * @protects: whether requests carry protection information
  * @kick: as in struct tq_setup
  * @call: as in struct tq_setup
  * @wake: eventfd to be woken by
@@ -98,6 +99,7 @@ struct tq_queue {
 	__u32 resume_at;
 	__u32 resume_count;
 	bool ring_works;
+	bool protects;
 	int kick;
 	int call;
 	int wake;

@@ -79,7 +79,8 @@ static enum served run_command(struct tq_queue *queue,
 static enum served run_chain(struct tq_queue *queue,
 			     const struct vq_chain *chain)
 {
-	int error = vscsi_request_parse(chain, false, &queue->request);
+	int error =
+		vscsi_request_parse(chain, queue->protects, &queue->request);
 
 	if (likely(!error))
 		return run_command(queue, chain);

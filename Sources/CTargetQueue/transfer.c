@@ -76,7 +76,8 @@ bool transfer_decode(const struct vscsi_request *request,
 	struct extent extent;
 
 	if (!extent_decode(request->command.cdb, &extent) || extent.control ||
-	    extent.flags & ~(FLAG_DPO | FLAG_FUA) || !extent.count)
+	    extent.flags & ~(FLAG_DPO | FLAG_FUA) || !extent.count ||
+	    request->pi_bytes)
 		return false;
 	if (!(open & (extent.write ? TQ_OPEN_WRITE : TQ_OPEN_READ)))
 		return false;

@@ -143,7 +143,7 @@ extension BackendSession {
     func setFeatures(_ message: VhostUserMessage) throws(VhostUserRefusal) {
         let wanted = try number(message)
         let known = device.features | Self.transport | TransportFeatures.version1
-        // QEMU sets what it offers the guest itself, VIRTIO_SCSI_F_CHANGE, too.
+        // QEMU sets what it offers the guest itself, VIRTIO_SCSI_F_CHANGE and VIRTIO_SCSI_F_T10_PI, too.
         guard wanted & ~(known | Self.harmless) == 0 else {
             throw VhostUserRefusal("SET_FEATURES", "\(String(wanted & ~known, radix: 16)) was not offered")
         }
@@ -151,7 +151,7 @@ extension BackendSession {
         try paused { () throws(VhostUserRefusal) in features = wanted }
     }
 
-    static let harmless: UInt64 = 1 << 2
+    static let harmless: UInt64 = 1 << 2 | 1 << 3
     static let transport = TransportFeatures.protocolFeatures | TransportFeatures.logAll
 
     /// Status 0 resets the device; what the other bits say is known from other requests.

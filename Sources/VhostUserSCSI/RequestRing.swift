@@ -118,31 +118,45 @@ import Virtqueue
         if failure != 0, let unit = target[request.command.address.lun] {
             return respond(unit.failed(writing: Errno(rawValue: failure)), provided: 0, [])
         }
-        let provided = Int(clamping: request.data_bytes)
-        let room = min(provided, LogicalUnit.maximumTransfer)
-        let sends = request.direction == VSCSI_TO_DEVICE
-        var dataOut = [UInt8](repeating: 0, count: sends ? room : 0)
-        if sends {
-            // The chain has so much: the parser has counted.
-            _ = unsafe vq_chain_read(chain, request.data_offset, &dataOut, UInt64(room))
+        // More than any command has is no information.
+        guard request.pi_bytes <= LogicalUnit.maximumInformation else {
+            return respond(response: UInt8(VIRTIO_SCSI_S_BAD_TARGET))
         }
-        var dataIn = [UInt8](repeating: 0, count: request.direction == VSCSI_FROM_DEVICE ? room : 0)
+        let aside = Int(request.pi_bytes)
+        let sends = request.direction == VSCSI_TO_DEVICE
+        let most = LogicalUnit.maximumTransfer + LogicalUnit.maximumInformation
+        let room = min(Int(clamping: request.data_bytes), most)
+        var dataOut = [UInt8](repeating: 0, count: sends ? room : 0)
+        var information = SeparateInformation(room: sends ? 0 : aside)
+        if sends {
+            // The chain has so much of both: the parser has counted.
+            _ = unsafe vq_chain_read(chain, request.data_offset, &dataOut, UInt64(room))
+            information.sent = [UInt8](repeating: 0, count: aside)
+            let start = request.data_offset - UInt64(aside)
+            _ = unsafe vq_chain_read(chain, start, &information.sent, UInt64(aside))
+        }
+        let comes = request.direction == VSCSI_FROM_DEVICE
+        var dataIn = [UInt8](repeating: 0, count: comes ? aside + room : 0)
         var block = request.command.cdb
         let outcome = unsafe withUnsafeBytes(of: &block) { bytes in
             let cdb = unsafe Span<UInt8>(_unsafeBytes: bytes)
             var space = dataIn.mutableSpan
+            var place = space._mutatingExtracting(last: comes ? room : 0)
             return target.execute(
                 cdb,
                 lun: request.command.address.lun,
                 from: nexus,
+                information: information,
                 dataOut: dataOut.span,
-                dataIn: &space
+                dataIn: &place
             )
         }
-        respond(outcome, provided: provided, dataIn)
+        for index in outcome.information.indices { dataIn[index] = outcome.information[index] }
+        respond(outcome, provided: Int(clamping: request.data_bytes), dataIn, aside: comes ? aside : 0)
     }
 
-    private func respond(_ outcome: CommandOutcome, provided: Int, _ dataIn: [UInt8]) {
+    /// - Parameter aside: how much of `dataIn`, ahead of the data, is for protection information.
+    private func respond(_ outcome: CommandOutcome, provided: Int, _ dataIn: [UInt8], aside: Int = 0) {
         let isShort = outcome.status == .good && outcome.wanted > provided
         respond(
             response: UInt8(isShort ? VIRTIO_SCSI_S_OVERRUN : VIRTIO_SCSI_S_OK),
@@ -150,7 +164,7 @@ import Virtqueue
             residual: provided - outcome.dataInCount - outcome.dataOutCount,
             sense: outcome.sense,
             data: dataIn,
-            count: outcome.dataInCount
+            count: outcome.dataInCount > 0 ? aside + outcome.dataInCount : 0
         )
     }
 

@@ -10,8 +10,9 @@ import Virtqueue
 public final class SCSIHostDevice: VhostUserDevice {
     /// Rings: control, event, and up to 64 for requests.
     public let queueCount = 66
-    /// `VIRTIO_SCSI_F_HOTPLUG`, `_CHANGE`, `VIRTIO_RING_F_INDIRECT_DESC`, `_EVENT_IDX`, `VIRTIO_F_VERSION_1`.
-    public let features: UInt64 = 1 << 1 | 1 << 2 | 1 << 28 | 1 << 29 | TransportFeatures.version1
+    /// `VIRTIO_SCSI_F_HOTPLUG`, `_CHANGE`, `VIRTIO_RING_F_INDIRECT_DESC`, `_EVENT_IDX`, `VIRTIO_F_VERSION_1`; and
+    /// `VIRTIO_SCSI_F_T10_PI` where a unit has protection information when the front-end comes.
+    public let features: UInt64
 
     /// `struct virtio_scsi_config`, as QEMU and the kernel's target have it.
     public let configuration: [UInt8] =
@@ -37,6 +38,8 @@ public final class SCSIHostDevice: VhostUserDevice {
         self.nexus = nexus
         self.spin = spin
         self.note = note
+        let protection: UInt64 = units.hasProtection ? 1 << 3 : 0
+        features = 1 << 1 | 1 << 2 | 1 << 28 | 1 << 29 | TransportFeatures.version1 | protection
         units.connect(nexus)
     }
 

@@ -8,11 +8,14 @@ import VhostUser
 public final class SocketTransport: SCSITransport {
     public let name: String
     public let needsSharedMemory = true
-    public var features: VhostFeatures { VhostFeatures(rawValue: session.offered).intersection(.wanted) }
+    public var features: VhostFeatures { VhostFeatures(rawValue: session.offered).intersection(wanted) }
     public private(set) var events: [RingEvents] = []
     private let session: FrontEndSession
+    private let wanted: VhostFeatures
 
-    public init(_ path: FilePath) throws(OperationError) {
+    /// - Parameter protection: whether requests are to carry protection information, where that is offered.
+    public init(_ path: FilePath, protection: Bool = false) throws(OperationError) {
+        wanted = protection ? VhostFeatures.wanted.union(.t10PI) : .wanted
         name = path.string
         session = try FrontEndSession(path)
     }

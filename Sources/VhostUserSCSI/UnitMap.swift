@@ -46,7 +46,8 @@ import SystemPackage
         }
         for nexus in nexuses.withLock({ $0 }) { unit.connect(nexus) }
         guard device.attach(unit, at: lun) else { return false }
-        guard let entry = UnitEntry(store) else { return true }
+        // What is protected is read and written by the unit alone.
+        guard unit.protectionType == nil, let entry = UnitEntry(store) else { return true }
         entries.withLock { $0.append(entry) }
         unit.observeGate { gate in entry.open(gate) }
         set(entry, target, lun)
@@ -78,6 +79,9 @@ import SystemPackage
         disconnect(nexus)
         connect(nexus)
     }
+
+    /// Whether a unit's blocks have protection information.
+    var hasProtection: Bool { all.contains { $0.hasProtection } }
 
     private var all: [TargetDevice] { targets.withLock { Array($0.values) } }
 

@@ -4,7 +4,8 @@ import OptionParsing
 public import SCSITarget
 public import SystemPackage
 
-/// A logical unit as a command line gives it: `[TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE]`.
+/// A logical unit as a command line gives it: `[TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE]
+/// [,pi=1|2|3]`.
 ///
 /// Kinds are `file:PATH` (a file or block device), `ramdisk:SIZE`, `null:SIZE` and `nbd:URI`. A comma in a path is
 /// written as two.
@@ -28,6 +29,8 @@ public struct UnitSpecification: Equatable, Sendable {
     public let serial: String
     /// Where persistent reservations are kept; nil where they end with the process.
     public let reservations: FilePath?
+    /// The kind of protection information that the blocks have; nil for none. That of a file is kept beside it.
+    public let protection: ProtectionType?
 
     public init(_ text: String) throws(OperationError) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -51,6 +54,7 @@ public struct UnitSpecification: Equatable, Sendable {
         }
         serial = try Self.serial(list, text) ?? Self.derivedSerial(backing, target, lun)
         reservations = list["pr"].map { FilePath($0) }
+        protection = try Self.protection(list, backing, text)
     }
 
     /// A unit that is described elsewhere.
@@ -60,15 +64,39 @@ public struct UnitSpecification: Equatable, Sendable {
         backing: Backing,
         blockSize: Int = 512,
         isReadOnly: Bool = false,
-        serial: String
+        serial: String,
+        protection: ProtectionType? = nil
     ) {
         (self.target, self.lun, self.backing) = (target, lun, backing)
         (self.blockSize, self.isReadOnly, self.serial) = (blockSize, isReadOnly, serial)
+        self.protection = protection
         (text, reservations) = ("", nil)
     }
 
+    /// Sees that what is asked for can be had, without opening anything.
+    public func check() throws(OperationError) {
+        guard protection != nil, case .file(let path) = backing, path.exists else { return }
+        do throws(Errno) {
+            if try path.stat().type == .regular { return }
+        } catch {
+            throw OperationError("look at", path.string, errno: error)
+        }
+        throw OperationError(
+            "protect",
+            description,
+            cause: "\(path) is no regular file",
+            hint: "protection information is kept beside a regular file, or in memory"
+        )
+    }
+
     /// Opens or makes the store.
-    public func open() throws(OperationError) -> (unit: LogicalUnit, store: any BlockStore) {
+    ///
+    /// - Parameter makesFiles: whether a file for protection information is made where there is none; without, the unit
+    ///   has none then.
+    public func open(makesFiles: Bool = true) throws(OperationError)
+        -> (unit: LogicalUnit, store: any BlockStore)
+    {
+        try check()
         let store: any BlockStore
         do throws(Errno) {
             switch backing {
@@ -84,9 +112,31 @@ public struct UnitSpecification: Equatable, Sendable {
             throw OperationError("open", description, errno: error, cause: cause, hint: hint)
         }
         let kept = try reservations.map { path throws(OperationError) in try ReservationFile(path) }
-        return (
-            LogicalUnit(store: store, identity: UnitIdentity(serial: serial), reservations: kept), store
+        let unit = LogicalUnit(
+            store: store,
+            identity: UnitIdentity(serial: serial),
+            reservations: kept,
+            protection: try openProtection(of: store, makesFiles)
         )
+        return (unit, store)
+    }
+
+    private func openProtection(of store: any BlockStore, _ makesFiles: Bool) throws(OperationError)
+        -> UnitProtection?
+    {
+        guard let protection else { return nil }
+        let blocks = store.byteCount / UInt64(store.blockSize)
+        if case .file(let path) = backing {
+            let side = FileTuples.path(beside: path)
+            if !makesFiles && !side.exists { return nil }
+            let tuples = try FileTuples(side, blocks: blocks, isReadOnly: isReadOnly || !makesFiles)
+            return UnitProtection(protection, tuples: tuples)
+        }
+        do throws(Errno) {
+            return UnitProtection(protection, tuples: try MemoryTuples(blocks: blocks))
+        } catch {
+            throw OperationError("make", "protection information of \(description)", errno: error)
+        }
     }
 }
 
@@ -129,7 +179,7 @@ extension UnitSpecification: CustomStringConvertible {
         }
         let store = pairs[..<colon] + "=" + pairs[pairs.index(after: colon)...]
         do {
-            let known = ["file", "ramdisk", "null", "nbd", "bs", "ro", "serial", "pr"]
+            let known = ["file", "ramdisk", "null", "nbd", "bs", "ro", "serial", "pr", "pi"]
             return try OptionList(String(store), known: known)
         } catch {
             throw refusal(text, error.description)
@@ -155,6 +205,20 @@ extension UnitSpecification: CustomStringConvertible {
             throw refusal(text, "serial \"\(serial)\"", "it has 1 to 36 printable ASCII characters")
         }
         return serial
+    }
+
+    private static func protection(_ list: OptionList, _ backing: Backing, _ text: String)
+        throws(OperationError) -> ProtectionType?
+    {
+        guard let word = list["pi"], word != "0" else { return nil }
+        guard let type = UInt8(word).flatMap(ProtectionType.init(rawValue:)) else {
+            throw refusal(text, "pi=\"\(word)\"", "it is 1, 2 or 3, or 0 for no protection information")
+        }
+        switch backing {
+        case .file, .ramdisk: return type
+        case .null, .nbd:
+            throw refusal(text, "its store keeps no protection information", "file and ramdisk do")
+        }
     }
 
     private static func derivedSerial(_ backing: Backing, _ target: UInt8, _ lun: UInt16) -> String {

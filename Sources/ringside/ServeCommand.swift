@@ -23,16 +23,20 @@ struct ServeRunCommand: ParsableCommand {
             Needs neither root nor a kernel module. It serves until SIGINT or SIGTERM, then answers what it has
             taken and ends. One front-end at a time; a next one may come when the first is gone.
 
-            A LUN is [TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE]; persistent reservations
-            that are to survive (APTPL) are kept in pr's file. KIND:WHAT is
+            A LUN is [TARGET:]LUN=KIND:WHAT[,bs=512|4096][,ro=on|off][,serial=TEXT][,pr=FILE][,pi=1|2|3]; persistent
+            reservations that are to survive (APTPL) are kept in pr's file. KIND:WHAT is
               file:PATH      a file or block device
               ramdisk:SIZE   memory, zeroes at first and gone at the end
               nbd:URI        an NBD server's export, through libnbd: nbd://HOST/EXPORT, nbd+unix:///EXPORT?socket=PATH
               null:SIZE      nothing, for measuring: reads leave the guest's buffer as it is
 
+            With pi, a file's or a ramdisk's blocks have T10 protection information of that type; a file's is kept in
+            FILE.protection, as the kernel's fileio does. A guest whose driver knows it (t10_pi=on in QEMU) sends its own;
+            for any other it is made and checked here.
+
             With --targets, the file of `ringside target apply` says what to serve: each of its targets gets a socket
             DIRECTORY/WWPN.sock and a control socket DIRECTORY/WWPN.ctl, and each portal group is the target of its tag,
-            as it is with the kernel's own.
+            as it is with the kernel's own. Of a backstore's attributes, block_size and pi_prot_type hold here, too.
 
             Once it listens it gives up what it can: with --user, root; and all system calls but those that serving
             takes, unless --no-seccomp is given. Calls that only an intruder makes end it.
@@ -44,6 +48,7 @@ struct ServeRunCommand: ParsableCommand {
             EXAMPLES
               ringside serve --socket /run/ringside/disk.sock --lun 0=file:disk.img
               ringside serve --socket s --lun 0=file:/dev/vg/a,bs=4096 --lun 1=ramdisk:1G --lun 1:0=file:b.img,ro=on
+              ringside serve --socket s --lun 0=file:disk.img,pi=1
               ringside serve --socket s --lun 0=null:1T --spin 0
               ringside serve --socket s --lun '0=nbd:nbd+unix:///?socket=/run/nbd.sock'
               ringside serve --targets targets.yaml --directory /run/ringside --user nobody --mode 666
@@ -121,7 +126,7 @@ struct ServeRunCommand: ParsableCommand {
 
     func run() throws {
         let devices = try devices()
-        let maps = try devices.map { try $0.open() }
+        let maps = try devices.map { try $0.open(makesFiles: !dryRun) }
         let report = zip(devices, maps).flatMap { device, opened in
             zip(device.units, opened.sizes).map { ServedUnit(device.socket, $0, bytes: $1) }
         }
@@ -186,6 +191,8 @@ private struct ServedUnit: Encodable {
     let bytes: UInt64
     let blockSize: Int
     let readOnly: Bool
+    /// The type of the protection information, 0 for none.
+    let protection: Int
     let serial: String
 
     init(_ socket: FilePath, _ unit: UnitSpecification, bytes: UInt64) {
@@ -196,14 +203,17 @@ private struct ServedUnit: Encodable {
         self.bytes = bytes
         blockSize = unit.blockSize
         readOnly = unit.isReadOnly
+        protection = Int(unit.protection?.rawValue ?? 0)
         serial = unit.serial
     }
+
+    private var mode: String { (readOnly ? "ro" : "rw") + (protection > 0 ? ",pi=\(protection)" : "") }
 
     static func table(_ units: [ServedUnit], withSockets: Bool) -> String {
         let rows = units.map { unit in
             (withSockets ? [unit.socket] : []) + [
                 "\(unit.target)", "\(unit.lun)", unit.store, "\(ByteSize(bytes: Int64(unit.bytes)))",
-                "\(unit.blockSize)", unit.readOnly ? "ro" : "rw", unit.serial,
+                "\(unit.blockSize)", unit.mode, unit.serial,
             ]
         }
         let columns = ["target", "lun", "store", "size", "block", "mode", "serial"]

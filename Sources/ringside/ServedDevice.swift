@@ -13,12 +13,14 @@ struct ServedDevice {
 
     /// Opens all stores.
     ///
+    /// - Parameter makesFiles: whether files for protection information are made where there are none.
     /// - Returns: the units in their places, and the size of each in bytes.
-    func open() throws(OperationError) -> (map: UnitMap, sizes: [UInt64]) {
+    func open(makesFiles: Bool) throws(OperationError) -> (map: UnitMap, sizes: [UInt64]) {
+        for specification in units { try specification.check() }
         let map = UnitMap()
         var sizes: [UInt64] = []
         for specification in units {
-            let (unit, store) = try specification.open()
+            let (unit, store) = try specification.open(makesFiles: makesFiles)
             map.attach(unit, store: store, target: specification.target, lun: specification.lun)
             sizes.append(store.byteCount)
         }
@@ -73,8 +75,24 @@ struct ServedDevice {
             backing: backing,
             blockSize: backstore.attributes["block_size"] == "4096" ? 4096 : 512,
             isReadOnly: isReadOnly,
-            serial: backstore.serial ?? TargetTree.serial(of: backstore.name)
+            serial: backstore.serial ?? TargetTree.serial(of: backstore.name),
+            protection: try protection(of: backstore)
         )
+    }
+
+    private static func protection(of backstore: BackstoreRequest) throws(OperationError) -> ProtectionType? {
+        guard let word = backstore.attributes["pi_prot_type"], word != "0" else { return nil }
+        var nullio = false
+        if case .ramdisk(_, true) = backstore.spec { nullio = true }
+        guard let type = UInt8(word).flatMap(ProtectionType.init(rawValue:)), !nullio else {
+            throw OperationError(
+                "serve",
+                "backstore \(backstore.name)",
+                cause: nullio ? "a null store keeps no protection information" : "pi_prot_type is \(word)",
+                hint: "pi_prot_type is 0 to 3, on a file or a ramdisk"
+            )
+        }
+        return type
     }
 
     private static func backing(of backstore: BackstoreRequest) throws(OperationError)

@@ -68,9 +68,11 @@ struct VhostDeviceOptions: ParsableArguments {
         }
     }
 
-    func open() throws(OperationError) -> any SCSITransport {
+    /// - Parameter protection: whether a back-end's requests are to carry protection information; OPTIONS say so for
+    ///   the kernel's.
+    func open(protection: Bool = false) throws(OperationError) -> any SCSITransport {
         if let options { return try VhostSCSIDevice(options, path: node.path) }
-        return try SocketTransport(FilePath(socket ?? ""))
+        return try SocketTransport(FilePath(socket ?? ""), protection: protection)
     }
 
     /// Opens and starts the device.

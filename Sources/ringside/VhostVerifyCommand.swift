@@ -15,7 +15,8 @@ struct VhostVerifyCommand: ParsableCommand {
             --write to be said; with --dry-run it says what it would overwrite.
 
             With --protection each block goes with T10 protection information of type 1, and the target has to refuse
-            information that is wrong; the LUN's backstore has pi_prot_type=1, and OPTIONS have t10_pi=on.
+            information that is wrong; the LUN's backstore has pi_prot_type=1, and OPTIONS have t10_pi=on; or, with
+            --socket, the LUN was given pi=1.
 
             EXAMPLES
               ringside vhost verify --write id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
@@ -55,7 +56,7 @@ struct VhostVerifyCommand: ParsableCommand {
                 "verify overwrites the whole LUN: say --write to do it, --dry-run to see what it is."
             )
         }
-        guard !protection || device.options?.requestedFeatures.contains(.t10PI) == true else {
+        guard !protection || device.options?.requestedFeatures.contains(.t10PI) ?? true else {
             throw ValidationError("--protection wants t10_pi=on in OPTIONS.")
         }
         guard lun < 16384 else { throw ValidationError("--lun is 0 to 16383.") }
@@ -66,7 +67,8 @@ struct VhostVerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        let initiator = try device.start(depth: iodepth, transferBytes: Int(bs.bytes))
+        let opened = try device.open(protection: protection)
+        let initiator = try device.start(opened, depth: iodepth, transferBytes: Int(bs.bytes))
         if dryRun { return try printPlan(initiator) }
         if protection { return try verifyProtection(initiator) }
         let result = try initiator.finishing { () throws(OperationError) in

@@ -226,8 +226,9 @@ int tq_queue_failure(const struct tq_queue *queue);
  * tq_queue_answer() - answer the command that the caller has
  * @queue: the queue
  * @response: how the command ended
- * @data: data for the driver, behind the response
- * @bytes: how much; no more than the command's data_bytes
+ * @data: protection information and data for the driver, behind the response;
+ *	of the former as much as the command has room for, or no data at all
+ * @bytes: how much; no more than the command's pi_bytes and data_bytes
  */
 void tq_queue_answer(struct tq_queue *queue,
 		     const struct vscsi_response *response, const void *data,

@@ -38,6 +38,9 @@ enum SessionFuzzer {
         let store = try RAMStore(byteCount: 1 << 16)
         let unit = LogicalUnit(store: store, identity: UnitIdentity(serial: "fuzz"))
         units.attach(unit, store: store, target: 0, lun: 0)
+        let protection = UnitProtection(.one, tuples: try MemoryTuples(blocks: 1 << 7))
+        let other = LogicalUnit(store: store, identity: UnitIdentity(serial: "1"), protection: protection)
+        units.attach(other, store: store, target: 0, lun: 1)
         let device = SCSIHostDevice(units, nexus: Nexus("fuzz"), spin: .zero) { _ in }
         let (near, far) = try UnixSocket.pair()
         for end in [near, far] { try SystemCalls.setNonBlocking(end.descriptor) }
