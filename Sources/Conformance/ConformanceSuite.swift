@@ -10,6 +10,7 @@ package enum ConformanceSuite {
         ConformanceCase.setup + ConformanceCase.owner + ConformanceCase.endpoint + ConformanceCase.active
         + ConformanceCase.messages + ConformanceCase.rings + ConformanceCase.broken
         + ConformanceCase.indirect + ConformanceCase.signals + ConformanceCase.requests
+        + ConformanceCase.protectedUnits
         + ConformanceCase.addresses + ConformanceCase.layouts + ConformanceCase.commands
         + ConformanceCase.control + ConformanceCase.events + ConformanceCase.logging
         + ConformanceCase.cleanup
@@ -54,6 +55,8 @@ package enum ConformanceSuite {
             if let obstacle = obstacle(conformanceCase, rig) { return .skipped(obstacle) }
             try conformanceCase.body(rig)
             return .passes
+        } catch let obstacle as Obstacle {
+            return .skipped(obstacle.reason)
         } catch let mismatch as Mismatch {
             return verdict(on: mismatch, conformanceCase, device)
         } catch let refusal as StepRefusal {
@@ -127,6 +130,11 @@ package enum ConformanceSuite {
         }
         return lines.joined(separator: "\n") + "\n" + KnownDifference.markdown
     }
+}
+
+/// Why a case cannot be tried on a device, where only the device itself can say.
+struct Obstacle: Error {
+    let reason: String
 }
 
 extension KnownDifference {

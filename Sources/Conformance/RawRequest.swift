@@ -12,6 +12,8 @@ struct RawRequest {
     var block: [UInt8]
     var dataOut: [UInt8] = []
     var dataIn = 0
+    /// `pi_bytesout` and `pi_bytesin` under `VIRTIO_SCSI_F_T10_PI`; nil without.
+    var information: (out: UInt32, in: UInt32)?
 
     /// TEST UNIT READY
     static let ready = RawRequest(block: [0, 0, 0, 0, 0, 0])
@@ -46,11 +48,19 @@ struct RawRequest {
         return request
     }
 
-    /// `struct virtio_scsi_cmd_req`
+    /// With the larger header.
+    func carrying(out: UInt32 = 0, in: UInt32 = 0) -> RawRequest {
+        var request = self
+        request.information = (out, `in`)
+        return request
+    }
+
+    /// `struct virtio_scsi_cmd_req`, or `struct virtio_scsi_cmd_req_pi`
     func header(target: UInt8) -> [UInt8] {
         let padding = [UInt8](repeating: 0, count: max(0, 32 - block.count))
-        return (lun ?? [1, target, 0, 0, 0, 0, 0, 0]) + tag.littleEndianBytes + [attribute, 0, 0] + block
-            + padding
+        let counts = information.map { $0.out.littleEndianBytes + $0.in.littleEndianBytes } ?? []
+        return (lun ?? [1, target, 0, 0, 0, 0, 0, 0]) + tag.littleEndianBytes + [attribute, 0, 0] + counts
+            + block + padding
     }
 }
 
@@ -67,7 +77,7 @@ struct Layout {
     /// One piece each for header, data, response and data, as Linux lays them out.
     static func plain(_ request: RawRequest) -> Layout {
         Layout(
-            readable: request.dataOut.isEmpty ? [] : [51],
+            readable: request.dataOut.isEmpty ? [] : [request.information == nil ? 51 : 59],
             writable: request.dataIn == 0 ? [] : [108]
         )
     }

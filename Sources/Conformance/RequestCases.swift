@@ -253,8 +253,7 @@ extension ConformanceCase {
             "good",
             "vhost_scsi_handle_vq()"
         ) { rig in
-            try rig.finish(try rig.offer(protectedHeader(rig, .ready, out: 0, in: 0), room: 108, Layout()))
-                .expectGood()
+            try rig.send(.ready.carrying()).expectGood()
         },
         protected(
             "header-58",
@@ -262,7 +261,7 @@ extension ConformanceCase {
             "BAD_TARGET",
             "vhost_scsi_chk_size()"
         ) { rig in
-            let header = Array(protectedHeader(rig, .ready, out: 0, in: 0).prefix(58))
+            let header = Array(RawRequest.ready.carrying().header(target: rig.device.target).prefix(58))
             try expect("response", 3, try rig.finish(try rig.offer(header, room: 108, Layout())).response)
         },
         protected(
@@ -271,8 +270,7 @@ extension ConformanceCase {
             "BAD_TARGET",
             "vhost_scsi_handle_vq()"
         ) { rig in
-            let header = protectedHeader(rig, .read(0), out: 8, in: 0)
-            try expect("response", 3, try rig.finish(try rig.offer(header, room: 620, Layout())).response)
+            try expect("response", 3, try rig.send(.read(0).carrying(out: 8), Layout()).response)
         },
         protected(
             "in-of-write",
@@ -280,8 +278,8 @@ extension ConformanceCase {
             "BAD_TARGET",
             "vhost_scsi_handle_vq()"
         ) { rig in
-            let bytes = protectedHeader(rig, .write(0, []), out: 0, in: 8) + Pattern.bytes(512, seed: 1)
-            try expect("response", 3, try rig.finish(try rig.offer(bytes, room: 108, Layout())).response)
+            let write = RawRequest.write(0, Pattern.bytes(512, seed: 1)).carrying(in: 8)
+            try expect("response", 3, try rig.send(write, Layout()).response)
         },
     ]
 
@@ -295,19 +293,9 @@ extension ConformanceCase {
         ConformanceCase("request.protection-\(name)", action, expectation, source, needs: .protection) {
             rig in
             try rig.start(features: [.version1, .t10PI])
-            // The news of the unit is for those who ask with the larger header.
-            _ = try rig.finish(
-                try rig.offer(protectedHeader(rig, .ready, out: 0, in: 0), room: 108, Layout())
-            )
+            try rig.takeNews(.ready.carrying())
             try body(rig)
         }
-    }
-
-    /// `struct virtio_scsi_cmd_req_pi`
-    private static func protectedHeader(_ rig: Rig, _ command: RawRequest, out: UInt32, in: UInt32) -> [UInt8]
-    {
-        let plain = command.header(target: rig.device.target)
-        return plain[..<19] + out.littleEndianBytes + `in`.littleEndianBytes + plain[19...]
     }
 }
 

@@ -4,7 +4,8 @@ import LinuxSystem
 import SystemPackage
 import VhostUserSCSI
 
-/// The user-space target on a thread of its own, with a RAM disk of 8 MiB.
+/// The user-space target on a thread of its own, with a RAM disk of 8 MiB, and one of 1 MiB that has protection
+/// information.
 final class ServedTarget {
     let directory: FilePath
     let socket: FilePath
@@ -28,9 +29,10 @@ final class ServedTarget {
         socket = directory.appending("s")
         control = directory.appending("c")
         let units = UnitMap()
-        let specification = try UnitSpecification("0=ramdisk:8M")
-        let (unit, store) = try specification.open()
-        units.attach(unit, store: store, target: 0, lun: 0)
+        for (lun, text) in ["0=ramdisk:8M", "1=ramdisk:1M,pi=1"].enumerated() {
+            let (unit, store) = try UnitSpecification(text).open()
+            units.attach(unit, store: store, target: 0, lun: UInt16(lun))
+        }
         let server = Handed(
             try TargetServer(
                 units,
