@@ -5,6 +5,9 @@
 
 #include "virtio_scsi_request.h"
 
+/* So many new requests are shown to the device at once. */
+#define LOAD_SHOWN 4
+
 /* SplitMix64: the same numbers in each run, so that runs compare. */
 static __u64 load_random(struct vload *load)
 {
@@ -16,6 +19,15 @@ static __u64 load_random(struct vload *load)
 }
 
 /*
+ * A number below @limit from the upper bits of a random one: a division would
+ * be most of what a request costs.
+ */
+static __u64 load_below(__u64 random, __u64 limit)
+{
+	return (__u64)((unsigned __int128)random * limit >> 64);
+}
+
+/*
  * What the next request is. One random number for each, so that the places are
  * the same whatever the mix, and a run can be read back.
  */
@@ -23,11 +35,12 @@ static void load_choose(struct vload *load, struct vload_slot *slot)
 {
 	const struct vload_job *job = &load->job;
 	__u64 random = load_random(load);
-	__u64 place = job->is_random ? random % job->places : load->cursor;
+	__u64 place =
+		job->is_random ? load_below(random, job->places) : load->cursor;
 	__u64 start = place * job->step;
 
 	load->cursor = load->cursor + 1 == job->places ? 0 : load->cursor + 1;
-	slot->is_write = (random >> 32) % 100 < job->write_percent;
+	slot->is_write = load_below(random << 32, 100) < job->write_percent;
 	slot->address = job->first + start;
 	slot->blocks = (__u32)min_t(__u64, job->step, job->blocks - start);
 }
@@ -115,7 +128,7 @@ static bool load_has_more(const struct vload *load)
 	       !READ_ONCE(load->stop);
 }
 
-/* Hands over a request for each free slot. */
+/* Adds a request for each free slot. */
 static int load_refill(struct vload *load)
 {
 	while (load->free_count && load_has_more(load)) {
@@ -166,20 +179,41 @@ static int load_finish(struct vload *load, __u32 index)
 	return 0;
 }
 
-/* Waits for requests to come back, and finishes them. */
-static int load_collect(struct vload *load)
+/*
+ * Finishes what came back, with a new request for each. The device is shown
+ * them while there are more to come, so that it need not wait for the last.
+ */
+static int load_exchange(struct vload *load, const struct vq_completion *done,
+			 __u32 count)
+{
+	for (__u32 i = 0; i < count; i++) {
+		int error = load_finish(load, (__u32)done[i].cookie);
+
+		if (!error)
+			error = load_refill(load);
+		if (error)
+			return error;
+		if (i % LOAD_SHOWN == LOAD_SHOWN - 1)
+			vq_driver_publish(load->driver);
+	}
+	return wait_kick(load);
+}
+
+/* Waits for requests to come back, and exchanges them for new ones. */
+static int load_turn(struct vload *load)
 {
 	struct vq_completion done[WAIT_BATCH];
-	__u32 count;
+	__u32 count, total = 0;
 	int error = wait_any(load, done, &count);
 
 	while (!error && count) {
-		for (__u32 i = 0; i < count && !error; i++)
-			error = load_finish(load, (__u32)done[i].cookie);
-		if (error || count < WAIT_BATCH)
-			break;
-		error = wait_reap(load, done, &count);
+		total += count;
+		error = load_exchange(load, done, count);
+		if (!error)
+			error = wait_reap(load, done, WAIT_BATCH, &count);
 	}
+	if (!error)
+		wait_learn(load, total);
 	return error;
 }
 
@@ -197,17 +231,14 @@ static void load_start(struct vload *load)
 
 int vload_run(struct vload *load)
 {
-	int error = 0;
+	int error;
 
 	load_start(load);
-	while (!error) {
-		error = load_refill(load);
-		if (error || load->free_count == load->depth)
-			break;
+	error = load_refill(load);
+	if (!error)
 		error = wait_kick(load);
-		if (!error)
-			error = load_collect(load);
-	}
+	while (!error && load->free_count < load->depth)
+		error = load_turn(load);
 	return error;
 }
 

@@ -50,11 +50,16 @@ int wait_kick(struct vload *load)
 	return 0;
 }
 
-int wait_reap(struct vload *load, struct vq_completion *done, __u32 *count)
+int wait_reap(struct vload *load, struct vq_completion *done, __u32 max,
+	      __u32 *count)
 {
-	int error = vq_driver_reap(load->driver, done, WAIT_BATCH, count);
+	int error = vq_driver_reap(load->driver, done, max, count);
 
-	return error ? wait_fault(load, VLOAD_BROKEN, error) : 0;
+	if (error)
+		return wait_fault(load, VLOAD_BROKEN, error);
+	if (*count)
+		load->now = wait_now();
+	return 0;
 }
 
 /* Sleeps until the device signals, or somebody in its place. */
@@ -81,7 +86,7 @@ static int wait_spinning(struct vload *load, struct vq_completion *done,
 
 	*count = 0;
 	for (__u32 i = 0; i < load->spins && !error && !*count; i++)
-		error = wait_reap(load, done, count);
+		error = wait_reap(load, done, WAIT_FIRST, count);
 	return error;
 }
 
@@ -106,24 +111,22 @@ static int wait_sleeping(struct vload *load, struct vq_completion *done,
 			error = wait_sleep(load);
 		vq_driver_disable_callback(load->driver);
 		if (!error)
-			error = wait_reap(load, done, count);
+			error = wait_reap(load, done, WAIT_FIRST, count);
 		if (error)
 			return error;
 	} while (!*count);
 	return 0;
 }
 
-/* Spins no more where requests take long enough to sleep meanwhile. */
-static void wait_learn(struct vload *load, __u32 count)
+void wait_learn(struct vload *load, __u32 count)
 {
-	__u64 now = wait_now();
-	__u64 each = (now - load->heard) / count;
+	__u64 each = (load->now - load->heard) / count;
 	__u64 limit = load->depth > WAIT_MANY ? WAIT_PACE_MANY : WAIT_PACE_FEW;
 
 	load->pace = (load->pace * 7 + each) / 8;
 	if (load->pace > limit)
 		load->spins = 0;
-	load->now = load->heard = now;
+	load->heard = load->now;
 }
 
 int wait_any(struct vload *load, struct vq_completion *done, __u32 *count)
@@ -132,7 +135,5 @@ int wait_any(struct vload *load, struct vq_completion *done, __u32 *count)
 
 	if (!error && !*count)
 		error = wait_sleeping(load, done, count);
-	if (!error)
-		wait_learn(load, *count);
 	return error;
 }

@@ -9,6 +9,8 @@
 
 /* Completions taken at once. */
 #define WAIT_BATCH 64
+/* The same after a wait: the device has nothing to do until it is kicked. */
+#define WAIT_FIRST 4
 
 /* Notes why the run ends; @error, which is the errno. */
 int wait_fault(struct vload *load, enum vload_fault fault, int error);
@@ -19,10 +21,14 @@ void wait_start(struct vload *load);
 /* Shows the device what was added, and kicks it where it wants that. */
 int wait_kick(struct vload *load);
 
-/* Takes back up to WAIT_BATCH requests, 0 where there is none. */
-int wait_reap(struct vload *load, struct vq_completion *done, __u32 *count);
+/* Takes back up to @max requests, 0 where there is none, and the time. */
+int wait_reap(struct vload *load, struct vq_completion *done, __u32 max,
+	      __u32 *count);
 
-/* The same, 1 at least, and takes the time. */
+/* Waits until there is something to take back, up to WAIT_FIRST requests. */
 int wait_any(struct vload *load, struct vq_completion *done, __u32 *count);
+
+/* Spins no more where requests take long enough to sleep meanwhile. */
+void wait_learn(struct vload *load, __u32 count);
 
 #endif
