@@ -120,6 +120,7 @@ int chroot(const char *path);
 int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
 int pthread_setname_np(unsigned long thread, const char *name);
+int sched_setaffinity(pid_t thread, size_t bytes, const unsigned long *mask);
 int accept4(int socket, struct sockaddr *address, unsigned int *length,
 	    int flags);
 ssize_t copy_file_range(int from, long *from_offset, int to, long *to_offset,

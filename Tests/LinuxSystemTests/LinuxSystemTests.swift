@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import Glibc
 import LinuxSystem
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -60,5 +61,29 @@ import Testing
         #expect(throws: Errno.noSuchFileOrDirectory) {
             try ChildProcess.spawn(arguments: ["/nothing/here"], environment: [])
         }
+    }
+}
+
+@Suite struct ProcessorSetTests {
+    @Test func hasNumbersThatTheCLibraryHas() {
+        for numbers in [[], [-1], [0, 1024]] { #expect(ProcessorSet(numbers) == nil) }
+        #expect(ProcessorSet([3, 1, 3])?.description == "1,3")
+    }
+
+    @Test func bindsOneThread() throws {
+        let status = Mutex("")
+        let thread = try WorkerThread(name: "bound") {
+            do {
+                try ProcessorSet([0])?.bind()
+                let text = try FilePath("/proc/thread-self/status").readText()
+                status.withLock { $0 = text }
+            } catch {
+                status.withLock { $0 = "\(error)" }
+            }
+        }
+        thread.join()
+        #expect(status.withLock { $0 }.contains("\nCpus_allowed_list:\t0\n"))
+        #expect(throws: Errno.invalidArgument) { try ProcessorSet([1023])?.bind() }
+        try ProcessorSet.all.bind()
     }
 }
