@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+internal import CVirtioLoad
 internal import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
@@ -10,11 +11,15 @@ struct LoadRun {
     let nanoseconds: UInt64
     /// What it cost.
     let costs: ProcessorCosts
+    /// Where its threads and the device's workers ran; nil for anywhere.
+    let processors: ProcessorSet?
 
     /// Runs one job on each queue, and waits for them all.
     ///
     /// - Parameters:
     ///   - batch: how many requests to wait for at once; nil for three quarters of those in flight.
+    ///   - processors: where its threads and the device's workers may run. With nil, they share the processor of the only
+    ///     worker, because they wait for each other; where there are several, or data is looked at, they run anywhere.
     ///   - progress: called four times a second with the seconds since the start and the requests so far.
     /// - Throws: the first failure; the other queues are stopped.
     init(
@@ -22,12 +27,22 @@ struct LoadRun {
         on initiator: SCSIInitiator,
         lun: UInt16,
         batch: Int? = nil,
+        processors: ProcessorSet? = nil,
         progress: ((Double, UInt64) -> Void)? = nil
     ) throws(OperationError) {
         try initiator.checkIdle()
+        let threads = initiator.isKernelDevice ? KernelThreads() : nil
+        if let processors { try threads?.bindWorkers(to: processors) }
+        let place = processors ?? (jobs.contains(where: \.has_pattern) ? nil : threads?.gathered())
+        defer {
+            // The next run may be another. What cannot be undone here ends with the device.
+            if place != nil { do { try threads?.bindWorkers(to: .all) } catch { _ = error } }
+        }
+        self.processors = place
         let group: LoadGroup
         do {
-            group = try LoadGroup(initiator.loads(jobs, lun: lun, batch: batch))
+            let loads = initiator.loads(jobs, lun: lun, batch: batch)
+            group = try LoadGroup(loads, place, mustBind: processors != nil)
         } catch {
             throw OperationError("make an eventfd for", "the end of a run", errno: error)
         }
@@ -59,9 +74,13 @@ private final class LoadGroup: Sendable {
     /// Signalled at the end of each.
     private let ends: EventFD
     private let failures = Mutex<[OperationError]>([])
+    private let processors: ProcessorSet?
+    private let mustBind: Bool
 
-    init(_ loads: [RequestLoad]) throws(Errno) {
+    init(_ loads: [RequestLoad], _ processors: ProcessorSet?, mustBind: Bool) throws(Errno) {
         self.loads = loads
+        self.processors = processors
+        self.mustBind = mustBind
         ends = try EventFD()
     }
 
@@ -87,8 +106,21 @@ private final class LoadGroup: Sendable {
         if let first = failures.withLock({ $0.first }) { throw first }
     }
 
+    /// Binds the calling thread, where it may be if nobody asked for it.
+    private func bind() throws(OperationError) {
+        guard let processors else { return }
+        do {
+            try processors.bind()
+        } catch {
+            if mustBind {
+                throw OperationError("bind to processors \(processors)", "a thread", errno: error)
+            }
+        }
+    }
+
     private func run(_ load: RequestLoad) {
         do throws(OperationError) {
+            try bind()
             try load.run()
         } catch {
             failures.withLock { $0.append(error) }

@@ -47,7 +47,7 @@ struct ProcessorMeter {
 }
 
 /// The kernel's threads that serve a vhost device of this process, with their times.
-private struct KernelThreads {
+struct KernelThreads {
     typealias Times = [FilePath: (ran: UInt64, waited: UInt64)]
 
     /// `vhost-PID`: a process of its own up to Linux 6.3, a thread of its owner since.
@@ -73,6 +73,35 @@ private struct KernelThreads {
             let before = start[keyPath: threads][thread.key] ?? (0, 0)
             share.ran += Double(thread.value.ran - before.ran) / 1e9
             share.waited += Double(thread.value.waited - before.waited) / 1e9
+        }
+    }
+
+    /// Binds the only worker to the processor that it was on last.
+    ///
+    /// - Returns: the processor; nil where there are several workers, or this process may not do that.
+    func gathered() -> ProcessorSet? {
+        guard workers.count == 1, let thread = workers.keys.first else { return nil }
+        // The 39th field of `stat`; the second, a name, may have spaces.
+        let fields = Self.text(thread.appending("stat")).split(separator: ")").last?.split(separator: " ")
+        guard let fields, fields.count > 36, let number = Int(fields[36]) else { return nil }
+        guard let processors = ProcessorSet([number]) else { return nil }
+        do {
+            try bindWorkers(to: processors)
+            return processors
+        } catch {
+            return nil
+        }
+    }
+
+    /// Lets the workers run on these processors only.
+    func bindWorkers(to processors: ProcessorSet) throws(OperationError) {
+        for thread in workers.keys {
+            guard let number = thread.lastComponent.flatMap({ CInt($0.string) }) else { continue }
+            do {
+                try processors.bind(number)
+            } catch {
+                throw OperationError("bind to processors \(processors)", "worker \(number)", errno: error)
+            }
         }
     }
 

@@ -35,6 +35,9 @@ public struct ThroughputJob: Equatable, Sendable {
     public var verifySeed: UInt64?
     /// How many requests to wait for at once; nil for three quarters of those in flight.
     public var batch: Int?
+    /// Where the threads that drive the queues, and the kernel's that serve them, may run. With nil, they share the
+    /// processor of the device's only worker; where there are several, or with a `verifySeed`, they run anywhere.
+    public var processors: ProcessorSet?
     /// What the random places are made from: the same ones for the same number.
     public var randomSeed: UInt64 = 1
 
@@ -64,6 +67,7 @@ public struct ThroughputJob: Equatable, Sendable {
             on: initiator,
             lun: lun,
             batch: batch,
+            processors: processors,
             progress: progress
         )
         try run.compare(capacity, lun)
@@ -73,7 +77,8 @@ public struct ThroughputJob: Equatable, Sendable {
                 again[index].count = run.loads[index].completed
                 again[index].duration = .max
             }
-            try LoadRun(again, on: initiator, lun: lun, batch: batch).compare(capacity, lun)
+            try LoadRun(again, on: initiator, lun: lun, batch: batch, processors: processors)
+                .compare(capacity, lun)
         }
         return ThroughputResult(self, depth: initiator.depth, run)
     }

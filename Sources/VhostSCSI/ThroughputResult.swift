@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 internal import Histogram
+public import LinuxSystem
 
 /// What a throughput run measured.
 public struct ThroughputResult: Sendable {
@@ -15,6 +16,8 @@ public struct ThroughputResult: Sendable {
     public let traffic: SCSIInitiator.Traffic
     /// Processor time of both sides.
     public let costs: ProcessorCosts
+    /// Where the threads on both sides ran; nil for anywhere.
+    public let processors: ProcessorSet?
     /// All requests that succeeded; one that fails ends the run with an error.
     public let all: LatencyTable
     /// Those that read.
@@ -28,6 +31,7 @@ public struct ThroughputResult: Sendable {
         blockSize = job.blockSize
         seconds = Double(run.nanoseconds) / 1e9
         costs = run.costs
+        processors = run.processors
         traffic = run.loads.map(\.traffic).reduce(.none, +)
         reads = LatencyTable(run.loads) { load, body in load.forEachLatency(ofWrites: false, body) }
         writes = LatencyTable(run.loads) { load, body in load.forEachLatency(ofWrites: true, body) }
@@ -43,10 +47,6 @@ public struct ThroughputResult: Sendable {
     public var iops: Double { Double(requests) / seconds }
     /// Megabytes (10^6 bytes) a second.
     public var megabytesPerSecond: Double { iops * Double(blockSize) / 1e6 }
-    /// Which part of the run the device's worker was on a processor: 1 for all of it. Several workers add up.
-    public var workerBusy: Double? { costs.worker.map { $0.ran / seconds } }
-    /// Which part of the run it was on a processor, or waited for one.
-    public var workerWanted: Double? { costs.worker.map { ($0.ran + $0.waited) / seconds } }
 
     /// So many nanoseconds for each request, of `seconds` in all.
     public func nanosecondsPerRequest(_ seconds: Double) -> Double {
@@ -74,6 +74,13 @@ public struct LatencyTable: Sendable {
     public var count: UInt64 { latencies.totalCount }
     /// The mean in microseconds.
     public var meanMicroseconds: Double { count == 0 ? 0 : latencies.mean / 1e3 }
+
+    /// The whole distribution as HdrHistogram prints it, in microseconds, for what draws such files.
+    public var percentileDistribution: String {
+        var text = ""
+        latencies.outputPercentileDistribution(to: &text, outputValueUnitScalingRatio: 1000)
+        return text
+    }
 
     /// What `percent` of all requests do not exceed, in microseconds; 0 gives the least, 100 the most.
     public func microseconds(percentile percent: Double) -> Double {

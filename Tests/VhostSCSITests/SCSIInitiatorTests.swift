@@ -197,6 +197,26 @@ private func withTarget(
         }
     }
 
+    @Test func theDistributionHasEachRequest() throws {
+        try withTarget(depth: 8, transferBytes: 4096) { initiator in
+            var job = ThroughputJob(.read, blockSize: 4096, limit: .requests(700))
+            job.processors = ProcessorSet([0])
+            let text = try job.run(on: initiator, lun: 0).all.percentileDistribution
+            let last = text.split(separator: "\n").last { !$0.hasPrefix("#") }
+            let fields = last?.split(separator: " ").map(String.init) ?? []
+            #expect(fields.count == 3 && fields[2] == "700" && Double(fields[1]) == 1, "\(text)")
+        }
+    }
+
+    @Test func processorsThatAreNotThereEndARunBeforeItStarts() throws {
+        try withTarget(depth: 8, transferBytes: 4096) { initiator in
+            var job = ThroughputJob(.read, blockSize: 4096, limit: .requests(700))
+            job.processors = ProcessorSet([1023])
+            let error = #expect(throws: OperationError.self) { _ = try job.run(on: initiator, lun: 0) }
+            #expect(error?.operation == "bind to processors 1023" && error?.errno == .invalidArgument)
+        }
+    }
+
     @Test(arguments: [(0, 0...0), (30, 200...400), (100, 1000...1000)])
     func aMixHasItsPartOfReads(percent: Int, reads: ClosedRange<UInt64>) throws {
         try withTarget(depth: 8, transferBytes: 4096) { initiator in
