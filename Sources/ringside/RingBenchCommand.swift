@@ -95,7 +95,8 @@ struct RingBenchCommand: ParsableCommand {
             $0.description
         }
         if let plot {
-            try RingPlot(report, baseline: comparisons ?? []).picture.write(to: FilePath(plot))
+            let plotted = RingPlot(report, baseline: comparisons ?? []).picture
+            try FilePath(plot).write(result: plotted.svg)
         }
         let slower = (comparisons ?? []).filter { $0.isAbove(percent: failAbove ?? .infinity) }
         if !slower.isEmpty { throw ExitCode(1) }

@@ -12,8 +12,14 @@ struct VhostBenchCommand: ParsableCommand {
         abstract: "Measure a LUN: IOPS, MB/s, latency percentiles, processor time, kicks and interrupts.",
         discussion: """
             One run for each number of queues and each depth. Latencies are from handing a batch of requests over to \
-            seeing it back, in microseconds. 'worker' is the kernel thread that serves the rings: how much of the run \
-            it was busy, and its time for each request; 'ours' is the time that this program takes for a request.
+            seeing it back, in microseconds.
+
+            The second table is of processor time. 'worker' is the kernel thread that serves the rings: it 'runs' \
+            on a processor, and 'has work' while it runs or waits for one. 'LIO' are the kernel's work queues, which \
+            carry the commands out on the processor that the worker gave them out on; so the two take turns, and \
+            'device runs' is their sum. 'ours' is what this program takes for a request. Driver and worker wait for \
+            each other, so where --cpus is not given they share the processor of the worker: to wake another one \
+            costs both more. With several workers, or --verify, they run anywhere.
 
             A run that writes destroys what is on the LUN, and wants --write to be said;
             with --dry-run it says which LUN it would run on, and neither reads nor writes there.
@@ -26,6 +32,7 @@ struct VhostBenchCommand: ParsableCommand {
               ringside vhost bench id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost bench --rw randread --bs 4k --iodepth 1,32 --runtime 2 id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --queues 1,2 --iodepth 32 --plot bench.svg id=a,wwpn=naa.5001405000001,tpgt=1
+              ringside vhost bench --cpus 0,1 --iodepth 32 --histogram bench.hgrm id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --rw randrw --rwmixread 70 --write --json id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --rw write --write --bs 128k --count 1000 --verify id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --socket /run/ringside/disk.sock --iodepth 32
@@ -71,6 +78,15 @@ struct VhostBenchCommand: ParsableCommand {
     @Option(help: "How many requests to wait for at once; three quarters of those in flight by default.")
     var batch: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "The processors for the threads that drive the queues, and for the kernel's that serve them.",
+            valueName: "processors"
+        ),
+        transform: { try Self.numbers($0, 0...ProcessorSet.highest) }
+    )
+    var cpus: [Int] = []
+
     @Flag(help: "Write a pattern, and compare what is read with it.")
     var verify = false
 
@@ -85,6 +101,15 @@ struct VhostBenchCommand: ParsableCommand {
         completion: .file(extensions: ["svg"])
     )
     var plot: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the distribution of each run's latencies as HdrHistogram prints it.",
+            valueName: "file"
+        ),
+        completion: .file(extensions: ["hgrm"])
+    )
+    var histogram: String?
 
     @Flag(help: "Let a run that writes overwrite the LUN.")
     var write = false
@@ -137,7 +162,8 @@ struct VhostBenchCommand: ParsableCommand {
             runs: runs
         )
         try output.print(report) { $0.description }
-        if let plot { try report.plot.write(to: FilePath(plot)) }
+        if let plot { try FilePath(plot).write(result: report.plot) }
+        if let histogram { try FilePath(histogram).write(result: report.histogram) }
     }
 
     private var job: ThroughputJob {
@@ -146,6 +172,7 @@ struct VhostBenchCommand: ParsableCommand {
         job.readPercent = rwmixread
         job.verifySeed = verify ? seed : nil
         job.batch = batch
+        job.processors = ProcessorSet(cpus)
         job.randomSeed = randseed
         return job
     }

@@ -17,14 +17,32 @@ struct VhostBenchReport: Encodable {
     var description: String {
         let columns = [
             "queues", "depth", "", "requests", "IOPS", "MB/s", "min", "p50", "p90", "p99", "p99.9", "max",
-            "kicks/1k", "interrupts/1k", "worker busy", "worker us", "ours us",
+            "kicks/1k", "interrupts/1k",
         ]
-        let table = Table(columns: columns, rows: runs.flatMap(\.rows))
-        return "\(title), latencies in microseconds\n\(table)"
+        let costs = [
+            "queues", "depth", "cpus", "worker runs", "has work", "LIO runs", "device runs", "worker us",
+            "LIO us", "ours us",
+        ]
+        let shares = runs.compactMap(\.costs)
+        let rows = runs.flatMap(\.rows)
+        let intro = "\(title), latencies in microseconds"
+        if shares.isEmpty { return "\(intro)\n\(Table(columns: columns + ["ours us"], rows: rows))" }
+        return """
+            \(intro)
+            \(Table(columns: columns, rows: rows))
+            processor time: shares of the run, and microseconds for each request
+            \(Table(columns: costs, rows: shares))
+            """
+    }
+
+    /// Each run's distribution of latencies, below what it is of.
+    var histogram: String {
+        runs.map { run in "#[\(run.name): \(title), latency in microseconds]\n\(run.distribution)" }
+            .joined(separator: "\n")
     }
 
     /// The latencies: the median, and from the least to what 99.9 of 100 requests do not exceed.
-    var plot: SpreadPlot {
+    var plot: String {
         let colors = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd"]
         let queues = Array(Set(runs.map(\.queues))).sorted()
         return SpreadPlot(
@@ -37,13 +55,12 @@ struct VhostBenchReport: Encodable {
                 spread.median = latency.p50
                 let place = queues.firstIndex(of: run.queues) ?? 0
                 return SpreadPlot.Row(
-                    "\(run.queues == 1 ? "1 queue" : "\(run.queues) queues"), depth \(run.iodepth): "
-                        + "\(run.iops.fixed(0)) IOPS",
+                    "\(run.name): \(run.iops.fixed(0)) IOPS",
                     spread,
                     color: colors[place % colors.count]
                 )
             }
-        )
+        ).svg
     }
 }
 
@@ -79,13 +96,16 @@ struct VhostBenchRun: Encodable {
         let latencyMicroseconds: Latency
     }
 
-    /// The kernel thread that serves the rings.
+    /// The kernel thread that serves the rings, and the work queues that carry out the commands.
     struct Worker: Encodable {
         /// Which part of the run it was on a processor; several threads add up.
         let busy: Double
         /// Which part of the run it was on a processor or waited for one.
         let runnable: Double
         let microsecondsPerRequest: Double
+        /// Which part of the run the work queues were on a processor; several add up.
+        let workQueuesBusy: Double
+        let workQueueMicrosecondsPerRequest: Double
     }
 
     let queues: Int
@@ -101,11 +121,23 @@ struct VhostBenchRun: Encodable {
     let interrupts: UInt64
     let kicksPerThousand: Double
     let interruptsPerThousand: Double
+    /// The numbers of the processors that the threads on both sides were bound to.
+    let processors: String?
     let worker: Worker?
-    let workQueueMicrosecondsPerRequest: Double
     let ourMicrosecondsPerRequest: Double
+    /// The latencies, as HdrHistogram prints them.
+    fileprivate let distribution: String
+
+    private enum CodingKeys: CodingKey {
+        case queues, iodepth, requests, seconds, iops, megabytesPerSecond, latencyMicroseconds, reads, writes
+        case kicks, interrupts, kicksPerThousand, interruptsPerThousand, processors, worker
+        case ourMicrosecondsPerRequest
+    }
+
+    fileprivate var name: String { "\(queues == 1 ? "1 queue" : "\(queues) queues"), depth \(iodepth)" }
 
     init(_ result: ThroughputResult) {
+        distribution = result.all.percentileDistribution
         queues = result.queues
         iodepth = result.depth
         requests = result.requests
@@ -125,25 +157,25 @@ struct VhostBenchRun: Encodable {
         interrupts = result.traffic.interrupts
         kicksPerThousand = result.perThousand(kicks)
         interruptsPerThousand = result.perThousand(interrupts)
+        processors = result.processors.map { "\($0)" }
         worker = result.costs.worker.map { share in
             Worker(
                 busy: share.ran / result.seconds,
                 runnable: (share.ran + share.waited) / result.seconds,
-                microsecondsPerRequest: result.nanosecondsPerRequest(share.ran) / 1e3
+                microsecondsPerRequest: result.nanosecondsPerRequest(share.ran) / 1e3,
+                workQueuesBusy: result.costs.workQueues / result.seconds,
+                workQueueMicrosecondsPerRequest: result.nanosecondsPerRequest(result.costs.workQueues) / 1e3
             )
         }
-        workQueueMicrosecondsPerRequest = result.nanosecondsPerRequest(result.costs.workQueues) / 1e3
         ourMicrosecondsPerRequest = result.nanosecondsPerRequest(result.costs.ours) / 1e3
     }
 
     /// The run, and below it its reads and writes where it has both.
     fileprivate var rows: [[String]] {
         let rate = { (iops: Double) in [iops.fixed(0), (iops * megabytesPerSecond / self.iops).fixed(1)] }
-        let ends = [
-            kicksPerThousand.fixed(1), interruptsPerThousand.fixed(1),
-            worker.map { "\(($0.busy * 100).fixed(0))%" } ?? "-",
-            worker.map { $0.microsecondsPerRequest.fixed(2) } ?? "-", ourMicrosecondsPerRequest.fixed(2),
-        ]
+        // What the driver takes stands beside what the kernel's threads take, where there are any.
+        let ours = worker == nil ? [ourMicrosecondsPerRequest.fixed(2)] : []
+        let ends = [kicksPerThousand.fixed(1), interruptsPerThousand.fixed(1)] + ours
         let first =
             ["\(queues)", "\(iodepth)", "", "\(requests)"] + rate(iops) + latencyMicroseconds.cells + ends
         let parts = [("read", reads), ("write", writes)].compactMap { name, part in
@@ -154,15 +186,28 @@ struct VhostBenchRun: Encodable {
         }
         return [first] + parts
     }
+
+    /// What the run took of the processors, where the kernel serves the device.
+    fileprivate var costs: [String]? {
+        func share(_ part: Double) -> String { "\((part * 100).fixed(0))%" }
+        return worker.map { worker in
+            [
+                "\(queues)", "\(iodepth)", processors ?? "any", share(worker.busy), share(worker.runnable),
+                share(worker.workQueuesBusy), share(worker.busy + worker.workQueuesBusy),
+                worker.microsecondsPerRequest.fixed(2), worker.workQueueMicrosecondsPerRequest.fixed(2),
+                ourMicrosecondsPerRequest.fixed(2),
+            ]
+        }
+    }
 }
 
-extension SpreadPlot {
-    /// Writes the picture to a file.
-    func write(to path: FilePath) throws {
+extension FilePath {
+    /// Writes what a run found out to a file.
+    func write(result: String) throws {
         do {
-            try path.write(svg.utf8)
+            try write(result.utf8)
         } catch let error as Errno {
-            throw OperationError("write", "\(path)", errno: error)
+            throw OperationError("write", "\(self)", errno: error)
         }
     }
 }

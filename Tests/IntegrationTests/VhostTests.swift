@@ -147,6 +147,13 @@ private let options = "id=vhost-scsi0,wwpn=\(wwpn),tpgt=1"
             }
             let deepest = try await host.run("ringside vhost bench --count 3000 --iodepth 1024 \(options)")
             #expect(deepest.status == 0, "\(deepest.error)")
+            let bound = try await host.run(
+                "ringside vhost bench --cpus 0 --iodepth 32 --count 9 --histogram /tmp/h \(options); cat /tmp/h"
+            )
+            #expect(bound.output.contains("\n#[1 queue, depth 32: LUN 0: randread, 4K a request, "))
+            let nowhere = try await host.run("ringside vhost bench --cpus 9 --count 1 \(options)")
+            #expect(nowhere.status == 1, "\(nowhere)")
+            #expect(nowhere.error.contains("bind to processors 9 worker"), "\(nowhere)")
         }
     }
 }
