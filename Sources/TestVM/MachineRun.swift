@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import Glibc
 import LinuxSystem
 import Subprocess
 import SystemPackage
@@ -132,6 +133,9 @@ extension Machine {
             output: .sequence,
             error: .string(limit: 1 << 20)
         ) { execution in
+            // The thread that started it has the priority that libdispatch gave it, not the one this process was given.
+            let one = __priority_which_t(PRIO_PROCESS.rawValue)
+            _ = setpriority(one, id_t(execution.processIdentifier.value), getpriority(one, id_t(getpid())))
             let guest = Guest(writer: execution.standardInputWriter, console: console, log: log)
             let result = await supervise(
                 guest,
