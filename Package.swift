@@ -210,7 +210,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["CVirtqueue", "Virtqueue", system],
+            dependencies: ["CVirtqueue", "LinuxSystem", "Virtqueue", subprocess, system],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -260,7 +260,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MinidumpTests",
-            dependencies: ["CMinidump", "LinuxSystem", "Minidump", subprocess, system],
+            dependencies: ["CMinidump", "LinuxSystem", "Minidump", "TestSupport", system],
             swiftSettings: settings
         ),
         .testTarget(
@@ -294,7 +294,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SCSITargetTests",
-            dependencies: ["LinuxSystem", "SCSITarget", subprocess, system],
+            dependencies: ["LinuxSystem", "SCSITarget", "TestSupport", subprocess, system],
             exclude: ["Shim"],
             swiftSettings: settings
         ),
@@ -315,7 +315,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CVirtqueue", "LinuxSystem", "TestVM", "VhostUser", "Virtqueue", subprocess, system,
+                "CVirtqueue", "LinuxSystem", "TestSupport", "TestVM", "VhostUser", "Virtqueue", subprocess,
+                system,
             ],
             exclude: ["Guest", "Modules"],
             swiftSettings: settings

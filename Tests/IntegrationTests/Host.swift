@@ -3,6 +3,7 @@ import LinuxSystem
 import Subprocess
 import SystemPackage
 import Testing
+import TestSupport
 
 /// What a command left behind.
 struct Outcome: Equatable {
@@ -40,29 +41,19 @@ enum Host {
     static func run(_ arguments: [String], environment: [Environment.Key: String?] = [:]) async throws
         -> Outcome
     {
-        try await run(ringside, arguments, environment)
+        try await outcome(ringside.string, arguments, environment)
     }
 
     /// Runs a line of shell on this host.
-    static func shell(_ line: String) async throws -> Outcome { try await run("/bin/sh", ["-c", line], [:]) }
+    static func shell(_ line: String) async throws -> Outcome { try await outcome("/bin/sh", ["-c", line]) }
 
-    private static func run(
-        _ program: FilePath,
+    private static func outcome(
+        _ program: String,
         _ arguments: [String],
-        _ environment: [Environment.Key: String?]
+        _ environment: [Environment.Key: String?] = [:]
     ) async throws -> Outcome {
-        let result = try await Subprocess.run(
-            .path(program),
-            arguments: Arguments(arguments),
-            environment: .inherit.updating(environment),
-            input: .none,
-            output: .string(limit: 1 << 24),
-            error: .string(limit: 1 << 24)
-        )
-        guard case .exited(let status) = result.terminationStatus else {
-            throw OperationError("run", "\(program) \(arguments)", cause: "\(result.terminationStatus)")
-        }
-        return Outcome(status: status, output: result.standardOutput, error: result.standardError)
+        let (status, output, error) = try await ChildProgram.run(program, arguments, environment: environment)
+        return Outcome(status: status, output: output, error: error)
     }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
 @testable import Minidump
-import Subprocess
 import SystemPackage
 import Testing
+import TestSupport
 
 /// What readelf, elfutils and gdb, none of which we wrote, make of an assembled core.
 struct OracleTests {
@@ -25,20 +25,12 @@ struct OracleTests {
         _ = try Dump(opening: [collected]).assemble(to: core)
     }
 
-    private func output(of program: String, _ arguments: String..., file: FilePath? = nil) async throws -> (
+    private func output(of program: String, _ arguments: [String], file: FilePath? = nil) async throws -> (
         status: Int32, text: String
     ) {
-        let path = try #require(FilePath.locate(program: program), "\(program) is not installed")
-        let result = try await Subprocess.run(
-            .path(path),
-            arguments: Arguments(arguments + [(file ?? core).string]),
-            output: .string(limit: 1 << 20),
-            error: .string(limit: 1 << 20)
-        )
-        guard case .exited(let status) = result.terminationStatus else {
-            throw OperationError("run", program, cause: "\(result.terminationStatus)")
-        }
-        return (status, result.standardOutput + result.standardError)
+        _ = try #require(FilePath.locate(program: program), "\(program) is not installed")
+        let run = try await ChildProgram.run(program, arguments + [(file ?? core).string])
+        return (run.status, run.output + run.error)
     }
 
     @Test(arguments: [true, false])
@@ -47,7 +39,7 @@ struct OracleTests {
         let firmware = try Firmware(note: hasNote ? VMCoreInfo(text: "OSRELEASE=6.1.0-test\n").note : [])
         let whole = scratch.path.appending("whole.elf")
         _ = try Dump(opening: [scratch.file("whole.ram", firmware.image)]).assemble(to: whole)
-        let lint = try await output(of: "eu-elflint", "--gnu-ld", file: whole)
+        let lint = try await output(of: "eu-elflint", ["--gnu-ld"], file: whole)
         let lines = lint.text.split(separator: "\n").filter { !$0.contains("unknown core file note type 0") }
         #expect(lines == (hasNote ? [] : ["No errors"]), "\(lint.text)")
         #expect(hasNote || lint.status == 0)
@@ -55,7 +47,7 @@ struct OracleTests {
 
     @Test(arguments: ["readelf", "eu-readelf"])
     func everySectionIsInASegment(program: String) async throws {
-        let listing = try await output(of: program, "-lSW")
+        let listing = try await output(of: program, ["-lSW"])
         #expect(listing.status == 0)
         let mapping = try #require(listing.text.firstRange(of: "to Segment mapping")).upperBound
         let segments = listing.text[mapping...]
@@ -67,7 +59,7 @@ struct OracleTests {
     }
 
     @Test func readelfReadsTheNote() async throws {
-        let notes = try await output(of: "eu-readelf", "-n")
+        let notes = try await output(of: "eu-readelf", ["-n"])
         #expect(
             notes.status == 0 && notes.text.contains("VMCOREINFO")
                 && notes.text.contains("OSRELEASE=6.1.0-test")
@@ -75,18 +67,12 @@ struct OracleTests {
     }
 
     @Test func gdbReadsEveryRegionByItsAddress() async throws {
-        let gdb = try #require(FilePath.locate(program: "gdb"), "gdb is not installed")
         var arguments = ["-nx", "-batch"]
         for index in firmware.names.indices {
             arguments += ["-ex", "x/8xb \(hexadecimal(address(index) + 4088))"]
         }
-        let result = try await Subprocess.run(
-            .path(gdb),
-            arguments: Arguments(arguments + ["--core", core.string]),
-            output: .string(limit: 1 << 20),
-            error: .string(limit: 1 << 20)
-        )
-        let lines = result.standardOutput.split(separator: "\n").filter { $0.contains(":\t0x") }
+        let gdb = try await output(of: "gdb", arguments + ["--core"])
+        let lines = gdb.text.split(separator: "\n").filter { $0.contains(":\t0x") }
         for index in firmware.names.indices {
             let start = hexadecimal(address(index) + 4088) + ":"
             let line = lines.first { $0.hasPrefix(start) }.map { String($0) }

@@ -3,6 +3,7 @@ import LinuxSystem
 import SCSITarget
 import Subprocess
 import SystemPackage
+import TestSupport
 
 /// A unit served to programs that were written for the kernel's SCSI devices.
 final class SCSITools {
@@ -45,17 +46,7 @@ final class SCSITools {
         _ arguments: [String],
         _ environment: [Environment.Key: String?] = [:]
     ) async throws -> Outcome {
-        let result = try await Subprocess.run(
-            .name(program),
-            arguments: Arguments(arguments),
-            environment: .inherit.updating(environment),
-            input: .none,
-            output: .string(limit: 1 << 24),
-            error: .string(limit: 1 << 24)
-        )
-        guard case .exited(let status) = result.terminationStatus else {
-            throw OperationError("run", "\(program) \(arguments)", cause: "\(result.terminationStatus)")
-        }
-        return Outcome(status: status, text: result.standardOutput + result.standardError)
+        let (status, output, error) = try await ChildProgram.run(program, arguments, environment: environment)
+        return Outcome(status: status, text: output + error)
     }
 }

@@ -142,22 +142,20 @@ static void chain_vector_place(const struct chain_vector *vector,
 	mock_driver_show(driver, 0, vector->idx ? vector->idx : 1, 0);
 }
 
-static const char *chain_vector_compare(const struct chain_vector *vector,
-					const struct mock_driver *driver,
-					const struct vq_chain *chain)
+const char *vector_chain_compare(const struct vq_chain *chain, __u32 head,
+				 __u32 readable, __u32 writable,
+				 const struct vector_segment *wanted,
+				 const struct mock_driver *driver)
 {
-	if (chain->readable != vector->readable ||
-	    chain->writable != vector->writable)
+	if (chain->readable != readable || chain->writable != writable)
 		return "number of segments";
-	if (chain->head != vector->head)
+	if (chain->head != head)
 		return "head";
-	for (__u32 i = 0; i < chain->readable + chain->writable; i++) {
-		const struct vector_segment *wanted = &vector->segments[i];
-
+	for (__u32 i = 0; i < readable + writable; i++) {
 		if (chain->segments[i].base !=
-		    mock_driver_host(driver, wanted->addr))
+		    mock_driver_host(driver, wanted[i].addr))
 			return "address of a segment";
-		if (chain->segments[i].len != wanted->len)
+		if (chain->segments[i].len != wanted[i].len)
 			return "length of a segment";
 	}
 	return NULL;
@@ -180,7 +178,9 @@ const char *chain_vector_run(const struct chain_vector *vector, void *storage)
 	    -vector->error)
 		return "result";
 	if (!vector->error)
-		return chain_vector_compare(vector, &driver, &chain);
+		return vector_chain_compare(&chain, vector->head,
+					    vector->readable, vector->writable,
+					    vector->segments, &driver);
 	if (device.last_avail)
 		return "a chain at fault was taken";
 	if (vq_device_pop(&device, segments, capacity, &chain) !=

@@ -101,26 +101,6 @@ static __u32 packed_vector_base(const struct packed_vector *vector)
 	return vector->base ? vector->base : VQ_PACKED_BASE;
 }
 
-static const char *packed_vector_compare(const struct packed_vector *vector,
-					 const struct mock_driver *driver,
-					 const struct vq_chain *chain)
-{
-	if (chain->readable != vector->readable ||
-	    chain->writable != vector->writable)
-		return "number of segments";
-	if (chain->head != vector->head)
-		return "head";
-	for (__u32 i = 0; i < chain->readable + chain->writable; i++) {
-		const struct vector_segment *wanted = &vector->segments[i];
-
-		if (chain->segments[i].base !=
-			    mock_driver_host(driver, wanted->addr) ||
-		    chain->segments[i].len != wanted->len)
-			return "segment";
-	}
-	return NULL;
-}
-
 /* The used descriptor stands where the device began, in the lap's colours. */
 static const char *packed_vector_push(const struct packed_vector *vector,
 				      const struct mock_driver *driver,
@@ -167,6 +147,8 @@ const char *packed_vector_run(const struct packed_vector *vector, void *storage)
 			return "result";
 	if (vector->error)
 		return NULL;
-	fault = packed_vector_compare(vector, &driver, &chain);
+	fault = vector_chain_compare(&chain, vector->head, vector->readable,
+				     vector->writable, vector->segments,
+				     &driver);
 	return fault ? fault : packed_vector_push(vector, &driver, &device);
 }

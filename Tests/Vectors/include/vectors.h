@@ -25,6 +25,22 @@ struct vector_segment {
 };
 
 /**
+ * vector_chain_compare() - compare a chain that was popped with a vector
+ * @chain: the chain
+ * @head: its head wanted
+ * @readable: readable segments wanted
+ * @writable: writable segments wanted
+ * @wanted: the segments wanted
+ * @driver: whose memory they lie in
+ *
+ * Return: NULL, or what differs.
+ */
+const char *vector_chain_compare(const struct vq_chain *chain, __u32 head,
+				 __u32 readable, __u32 writable,
+				 const struct vector_segment *wanted,
+				 const struct mock_driver *driver);
+
+/**
  * struct chain_vector - one chain at index 0 of a ring
  * @name: what it is about
  * @num: entries of the ring, 0 for 4
