@@ -16,6 +16,12 @@
 
 struct ring_bench;
 
+/* A number that two threads pass to and fro. */
+struct bench_line {
+	__u64 number BENCH_APART;
+	double nanoseconds BENCH_APART;
+};
+
 /**
  * struct ring_design - what a kind of ring needs beside the core
  * @bytes: of memory for a ring of so many entries
@@ -72,6 +78,7 @@ struct bench_device {
  * @kick: eventfd that wakes the device
  * @call: eventfd that wakes the driver
  * @stop: the run is over
+ * @lines: passed to and fro before the slices and behind them
  */
 struct ring_bench {
 	struct ring_bench_case of;
@@ -96,6 +103,7 @@ struct ring_bench {
 	struct bench_driver driver;
 	struct bench_device device;
 	_Bool stop BENCH_APART;
+	struct bench_line lines[2];
 };
 
 static inline __u64 bench_now(void)
@@ -192,6 +200,10 @@ const char *bench_driver_run(struct ring_bench *bench);
 
 /* Serves until the run is over; what the device's thread does. */
 const char *bench_device_serve(struct ring_bench *bench);
+
+/* Passes a line to the thread that answers; nanoseconds of a round trip. */
+double bench_line_ask(struct bench_line *line);
+void bench_line_answer(struct bench_line *line);
 
 /* Passes the time of a thread that has nothing to do. */
 void bench_idle(const struct ring_bench *bench);

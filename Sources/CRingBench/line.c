@@ -8,41 +8,20 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define LINE_ROUNDS 2000
-#define LINE_SLICES 21
+#define LINE_ROUNDS 100
+#define LINE_SLICES 9
 
-struct line {
-	__u64 number BENCH_APART;
-	__u64 times[LINE_SLICES] BENCH_APART;
-};
-
-static void line_pass(struct line *line, __u64 from)
+static void line_pass(struct bench_line *line, __u64 from)
 {
 	while (virt_load_acquire(&line->number) != from)
 		;
 	virt_store_release(&line->number, from + 1);
 }
 
-static void *line_answer(void *argument)
+void bench_line_answer(struct bench_line *line)
 {
 	for (__u64 i = 0; i < LINE_SLICES * LINE_ROUNDS; i++)
-		line_pass(argument, 2 * i + 1);
-	return NULL;
-}
-
-static void *line_ask(void *argument)
-{
-	struct line *line = argument;
-	__u64 number = 0;
-
-	for (int i = 0; i < LINE_SLICES; i++) {
-		__u64 start = bench_now();
-
-		for (int k = 0; k < LINE_ROUNDS; k++, number += 2)
-			line_pass(line, number);
-		line->times[i] = bench_now() - start;
-	}
-	return NULL;
+		line_pass(line, 2 * i + 1);
 }
 
 static int line_ascending(const void *left, const void *right)
@@ -52,26 +31,54 @@ static int line_ascending(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+double bench_line_ask(struct bench_line *line)
+{
+	__u64 times[LINE_SLICES], number = 0;
+
+	for (int i = 0; i < LINE_SLICES; i++) {
+		__u64 start = bench_now();
+
+		for (int k = 0; k < LINE_ROUNDS; k++, number += 2)
+			line_pass(line, number);
+		times[i] = bench_now() - start;
+	}
+	qsort(times, LINE_SLICES, sizeof(times[0]), line_ascending);
+	return (double)times[LINE_SLICES / 2] / LINE_ROUNDS;
+}
+
+static void *line_thread(void *argument)
+{
+	bench_line_answer(argument);
+	return NULL;
+}
+
+static void *line_asking_thread(void *argument)
+{
+	struct bench_line *line = argument;
+
+	line->nanoseconds = bench_line_ask(line);
+	return NULL;
+}
+
 int ring_bench_line(const int cpus[2], double *nanoseconds)
 {
-	struct line line = {0};
+	struct bench_line line = {0};
 	pthread_t ask, answer;
 	int error;
 
 	*nanoseconds = 0;
 	if (cpus[0] == cpus[1] && cpus[0] >= 0)
 		return 0;
-	error = bench_thread_start(&answer, cpus[1], line_answer, &line);
+	error = bench_thread_start(&answer, cpus[1], line_thread, &line);
 	if (error)
 		return error;
-	error = bench_thread_start(&ask, cpus[0], line_ask, &line);
+	error = bench_thread_start(&ask, cpus[0], line_asking_thread, &line);
 	/* Somebody has to ask, or the other one never ends. */
 	if (error)
-		line_ask(&line);
+		line_asking_thread(&line);
 	else
 		pthread_join(ask, NULL);
 	pthread_join(answer, NULL);
-	qsort(line.times, LINE_SLICES, sizeof(line.times[0]), line_ascending);
-	*nanoseconds = (double)line.times[LINE_SLICES / 2] / LINE_ROUNDS;
+	*nanoseconds = line.nanoseconds;
 	return error;
 }

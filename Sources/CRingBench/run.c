@@ -18,6 +18,14 @@ static bool run_has_two(const struct ring_bench *bench)
 	       bench->of.kind == RING_BENCH_NOTIFY;
 }
 
+/* Threads that share a processor have no line to pass. */
+static bool run_has_line(const struct ring_bench *bench)
+{
+	const int *cpus = bench->of.cpus;
+
+	return run_has_two(bench) && (cpus[0] != cpus[1] || cpus[0] < 0);
+}
+
 int bench_thread_start(unsigned long *thread, int cpu, void *(*work)(void *),
 		       void *argument)
 {
@@ -39,33 +47,6 @@ int bench_thread_start(unsigned long *thread, int cpu, void *(*work)(void *),
 	return -error;
 }
 
-static void *run_driver(void *argument)
-{
-	struct ring_bench *bench = argument;
-	struct bench_counters counters;
-
-	bench_count_start(&counters);
-	if (run_has_two(bench))
-		bench->driver.fault = bench_driver_run(bench);
-	else if (bench->of.kind == RING_BENCH_PAIR)
-		bench->driver.fault = bench_pair_run(bench);
-	else
-		bench->driver.fault = bench_device_run(bench);
-	bench_count_stop(&counters, bench->run);
-	return NULL;
-}
-
-static void *run_device(void *argument)
-{
-	struct ring_bench *bench = argument;
-	struct bench_counters counters;
-
-	bench_count_start(&counters);
-	bench->device.fault = bench_device_serve(bench);
-	bench_count_stop(&counters, bench->run);
-	return NULL;
-}
-
 /* Tells both sides that it is over, asleep or not. */
 static void run_stop(struct ring_bench *bench)
 {
@@ -74,6 +55,42 @@ static void run_stop(struct ring_bench *bench)
 		return;
 	eventfd_write(bench->kick, 1);
 	eventfd_write(bench->call, 1);
+}
+
+static void *run_driver(void *argument)
+{
+	struct ring_bench *bench = argument;
+	struct bench_counters counters;
+
+	if (run_has_line(bench))
+		bench->run->line[0] = bench_line_ask(&bench->lines[0]);
+	bench_count_start(&counters);
+	if (run_has_two(bench))
+		bench->driver.fault = bench_driver_run(bench);
+	else if (bench->of.kind == RING_BENCH_PAIR)
+		bench->driver.fault = bench_pair_run(bench);
+	else
+		bench->driver.fault = bench_device_run(bench);
+	bench_count_stop(&counters, bench->run);
+	run_stop(bench);
+	if (run_has_line(bench))
+		bench->run->line[1] = bench_line_ask(&bench->lines[1]);
+	return NULL;
+}
+
+static void *run_device(void *argument)
+{
+	struct ring_bench *bench = argument;
+	struct bench_counters counters;
+
+	if (run_has_line(bench))
+		bench_line_answer(&bench->lines[0]);
+	bench_count_start(&counters);
+	bench->device.fault = bench_device_serve(bench);
+	bench_count_stop(&counters, bench->run);
+	if (run_has_line(bench))
+		bench_line_answer(&bench->lines[1]);
+	return NULL;
 }
 
 /* Waits for the driver's thread; one that gets nothing is told to stop. */
@@ -85,9 +102,10 @@ static int run_wait(struct ring_bench *bench, pthread_t driver)
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += RUN_SECONDS_MAX;
 	error = pthread_timedjoin_np(driver, NULL, &end);
-	run_stop(bench);
-	if (error)
+	if (error) {
+		run_stop(bench);
 		pthread_join(driver, NULL);
+	}
 	return -error;
 }
 
@@ -104,8 +122,11 @@ static int run_threads(struct ring_bench *bench)
 		return error;
 	error = bench_thread_start(&driver, bench->of.cpus[0], run_driver,
 				   bench);
-	if (error)
-		run_stop(bench);
+	/* Somebody has to ask, or the other one never ends. */
+	if (error) {
+		bench->run->count = 0;
+		run_driver(bench);
+	}
 	waited = error ? error : run_wait(bench, driver);
 	if (two)
 		pthread_join(device, NULL);
@@ -143,10 +164,13 @@ static void run_round(struct ring_bench *bench, struct ring_bench_run *run)
 	run->instructions = 0;
 	run->cache_misses = 0;
 	run->counter_error = 0;
+	run->line[0] = 0;
+	run->line[1] = 0;
 	bench->driver.kicks = 0;
 	bench->device.signals = 0;
 	bench->driver.fault = NULL;
 	bench->device.fault = NULL;
+	memset(bench->lines, 0, sizeof(bench->lines));
 	bench->run = run;
 }
 

@@ -7,7 +7,8 @@ public struct RingMatrix: Sendable {
     public var chains: [ChainShape] = [.three]
     public var batches = [1, 32]
     public var sizes = [256]
-    /// Chains in flight with two threads; `nil` for four batches, 64 at least, as far as the ring has room.
+    /// Chains in flight with two threads; `nil` for four batches, 64 at least, as far as the ring has room, and for polling
+    /// threads with batches of one also for one.
     public var depth: Int?
     public var regions = 1
     public var eventIndex = true
@@ -30,22 +31,31 @@ public struct RingMatrix: Sendable {
 
     private func combinations(_ workload: RingWorkload, _ ring: RingDesign, _ size: Int) -> [RingCase] {
         chains.flatMap { chain in
-            batches.compactMap { batch in
+            batches.flatMap { batch in
                 let room = size / chain.descriptors
-                let depth = workload.hasTwoThreads ? depth ?? min(room, max(64, 4 * batch)) : nil
-                guard batch <= room, depth.map({ $0 >= batch && $0 <= room }) ?? true else { return nil }
-                return RingCase(
-                    workload: workload,
-                    ring: ring,
-                    chain: chain,
-                    batch: batch,
-                    size: size,
-                    depth: depth,
-                    regions: regions,
-                    eventIndex: eventIndex,
-                    inOrder: inOrder
-                )
+                return depths(workload, batch, room).map { depth in
+                    RingCase(
+                        workload: workload,
+                        ring: ring,
+                        chain: chain,
+                        batch: batch,
+                        size: size,
+                        depth: depth,
+                        regions: regions,
+                        eventIndex: eventIndex,
+                        inOrder: inOrder
+                    )
+                }
             }
         }
+    }
+
+    /// Chains in flight, `nil` for one thread; none where the ring has no room.
+    private func depths(_ workload: RingWorkload, _ batch: Int, _ room: Int) -> [Int?] {
+        guard batch <= room else { return [] }
+        guard workload.hasTwoThreads else { return [nil] }
+        if let depth { return batch...room ~= depth ? [depth] : [] }
+        let many = min(room, max(64, 4 * batch))
+        return workload == .poll && batch == 1 && many > 1 ? [1, many] : [many]
     }
 }

@@ -26,10 +26,10 @@ public struct RingPlot: Sendable {
 
     private func row(_ figures: RingFigures) -> SpreadPlot.Row {
         SpreadPlot.Row(
-            figures.of.name,
+            figures.name,
             figures.nanoseconds,
             color: color(figures.of.ring),
-            earlier: baseline.first { $0.of == figures.of }?.then.median
+            earlier: baseline.first { $0.concerns(figures) }?.then.median
         )
     }
 

@@ -8,7 +8,7 @@ public struct RingSurvey: Sendable {
     public var rounds = 9
     /// Slices of a round; their median counts.
     public var slices = 21
-    /// Chains of a slice, about; of an eighth where eventfds are written.
+    /// Chains of a slice, about; an eighth where eventfds are written, or one chain is in flight.
     public var chains = 4096
     public var processors: ProcessorPair
 
@@ -36,19 +36,17 @@ public struct RingSurvey: Sendable {
                 if round > 0 { runs[index].append(run) }
             }
         }
-        let hasTwoThreads = cases.contains { $0.workload.hasTwoThreads }
         let obstacle = runs.joined().compactMap(\.obstacle).first
         return RingReport(
             machine: machine,
             processors: processors,
-            lineRoundTrip: hasTwoThreads ? try processors.lineRoundTrip() : nil,
             uncounted: obstacle.map { "perf_event_open: \($0.symbol): \($0)" },
             rounds: rounds,
-            figures: zip(cases, runs).compactMap { RingFigures($0, $1) }
+            figures: zip(cases, runs).flatMap { RingFigures.sorting($1, of: $0) }
         )
     }
 
     private func chains(of ringCase: RingCase) -> Int {
-        ringCase.workload == .notify ? max(1, chains / 8) : chains
+        ringCase.workload == .notify || ringCase.depth == 1 ? max(1, chains / 8) : chains
     }
 }

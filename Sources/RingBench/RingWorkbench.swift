@@ -11,6 +11,8 @@ struct RingRun: Equatable {
     var chains: Int
     var kicks: Int
     var signals: Int
+    /// Of two threads on two processors.
+    var line: LineTrips?
     /// Of all slices, where the processor counts.
     var counts: Counts?
     /// Why it does not.
@@ -84,27 +86,16 @@ struct RingRun: Equatable {
             instructions: Int(run.instructions),
             cacheMisses: Int(run.cache_misses)
         )
+        let line = unsafe LineTrips(before: run.line.0, after: run.line.1)
         return RingRun(
             slices: times.map { Double($0) / Double(each) },
             chains: each * slices,
             kicks: unsafe Int(run.kicks),
             signals: unsafe Int(run.signals),
+            line: line.mean > 0 ? line : nil,
             counts: obstacle == 0 ? counts : nil,
             obstacle: obstacle == 0 ? nil : Errno(rawValue: obstacle)
         )
-    }
-}
-
-extension ProcessorPair {
-    /// Nanoseconds that a cache line takes from one processor to the other and back; `nil` for one processor.
-    func lineRoundTrip() throws(OperationError) -> Double? {
-        var nanoseconds = 0.0
-        // An array lends its storage for the call, which reads two numbers.
-        let status = unsafe ring_bench_line([Int32(driver), Int32(device)], &nanoseconds)
-        guard status == 0 else {
-            throw OperationError("measure", "processors \(self)", errno: Errno(rawValue: -status))
-        }
-        return driver == device ? nil : nanoseconds
     }
 }
 

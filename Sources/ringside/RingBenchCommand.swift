@@ -20,6 +20,10 @@ struct RingBenchCommand: ParsableCommand {
               poll    driver and device in threads of their own, which poll
               notify  the same, which sleep and wake each other by eventfds
 
+            Before and after each round the two threads pass a cache line to and fro. Rounds are sorted by its round \
+            trip: near, of 200 ns at most; far, of 300 at least; mid, anything else, or both. With one chain in \
+            flight, "trips" is its latency in round trips of the line.
+
             --kernel prints what the module ring_selftest measured in the running kernel.
 
             EXAMPLES

@@ -40,7 +40,7 @@ struct RingCaseOptions: ParsableArguments {
     )
     var size = [256]
 
-    @Option(help: "Chains in flight with two threads; otherwise four batches, 64 at least.")
+    @Option(help: "Chains in flight with two threads; else four batches, 64 at least, and one if they poll.")
     var depth: Int?
 
     @Option(help: "Regions of guest memory among which buffers take turns, 1 to 8.")

@@ -40,10 +40,9 @@ struct RingResult: Encodable, CustomStringConvertible {
 
     var description: String {
         var lines = [report.machine.summary]
-        if let line = report.lineRoundTrip {
-            lines.append("processors \(report.processors), a cache line's round trip \(line.fixed(0)) ns")
-        } else if report.figures.contains(where: \.of.workload.hasTwoThreads) {
-            lines.append("processors \(report.processors): two threads take turns")
+        if report.figures.contains(where: \.of.workload.hasTwoThreads) {
+            let turns = report.processors.relation == .same ? ": two threads take turns" : ""
+            lines.append("processors \(report.processors)\(turns)")
         }
         if let reason = report.uncounted {
             lines.append("no counts of instructions and cache misses: \(reason)")
@@ -80,6 +79,13 @@ struct RingResult: Encodable, CustomStringConvertible {
         if figures.contains(where: { $0.of.depth != nil }) {
             columns.append(Column(name: "depth") { $0.of.depth.map(String.init) ?? "" })
         }
+        if figures.contains(where: { $0.distance != nil }) {
+            columns += [
+                Column(name: "line") { $0.distance?.rawValue ?? "" },
+                Column(name: "trip ns") { $0.lineRoundTrip?.median.fixed(0) ?? "" },
+                Column(name: "rounds") { "\($0.rounds)" },
+            ]
+        }
         columns += [
             Column(name: "ns") { $0.nanoseconds.median.fixed(1) },
             Column(name: "least") { $0.nanoseconds.least.fixed(1) },
@@ -89,6 +95,7 @@ struct RingResult: Encodable, CustomStringConvertible {
             guard figures.contains(where: { value($0) != nil }) else { return }
             columns.append(Column(name: name) { value($0)?.fixed(places) ?? "" })
         }
+        add("trips", 2, \.latencyInRoundTrips?.median)
         add("instructions", 0, \.instructions)
         add("cache misses", 2, \.cacheMisses)
         add("kicks/1000", 0, \.kicks)
@@ -99,7 +106,7 @@ struct RingResult: Encodable, CustomStringConvertible {
     private var baselineColumns: [Column] {
         guard let comparisons else { return [] }
         func comparison(_ figures: RingFigures) -> RingComparison? {
-            comparisons.first { $0.of == figures.of }
+            comparisons.first { $0.concerns(figures) }
         }
         return [
             Column(name: "baseline") { comparison($0)?.then.median.fixed(1) ?? "" },

@@ -20,11 +20,12 @@ import Testing
         let picture = try plot.readText()
         try directory.removeTree()
         #expect(second.status == 0, "\(second.error)")
-        let rows = second.output.split(separator: "\n").filter {
-            $0.hasPrefix("device") || $0.hasPrefix("notify")
-        }
-        #expect(rows.count == 4)
-        #expect(rows.allSatisfy { ["faster", "slower", "alike"].contains($0.split(separator: " ").last) })
+        let rows = second.output.split(separator: "\n")
+        let devices = rows.filter { $0.hasPrefix("device") }
+        #expect(devices.count == 2)
+        #expect(devices.allSatisfy { ["faster", "slower", "alike"].contains($0.split(separator: " ").last) })
+        // A row for each distance of the processors, which the host may change.
+        #expect(rows.count { $0.hasPrefix("notify") } >= 2)
         #expect(picture.hasPrefix("<svg") && picture.contains("baseline"))
     }
 

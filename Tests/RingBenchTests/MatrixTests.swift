@@ -8,7 +8,8 @@ struct MatrixTests {
         matrix.chains = ChainShape.allCases
         matrix.batches = [1, 8]
         matrix.sizes = [64, 4096]
-        #expect(matrix.cases.count == 4 * 2 * 4 * 2 * 2)
+        // Polling threads also with one chain in flight.
+        #expect(matrix.cases.count == 4 * 2 * 4 * 2 * 2 + 2 * 4 * 2)
         #expect(Set(matrix.cases.map(\.name)).count == matrix.cases.count)
     }
 
@@ -32,7 +33,8 @@ struct MatrixTests {
             matrix.cases.filter { $0.workload == workload }.map(\.depth)
         }
         // 64 entries hold 21 chains of 3 descriptors, and so no batch of 32.
-        #expect(depths(.poll) == [21, 64, 128])
+        #expect(depths(.poll) == [1, 21, 1, 64, 128])
+        #expect(depths(.notify) == [21, 64, 128])
         #expect(depths(.device) == [nil, nil, nil])
         matrix.depth = 32
         #expect(depths(.notify) == [32, 32])

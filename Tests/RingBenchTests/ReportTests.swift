@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
-import RingBench
+@testable import RingBench
 import SystemPackage
 import Testing
 
@@ -38,6 +38,79 @@ struct ComparisonTests {
         let now = try report([(.split, [10]), (.packed, [5])])
         let comparisons = RingComparison.comparing(now, with: then)
         #expect(comparisons.map(\.of.ring) == [.packed] && comparisons[0].ratio == 0.5)
+    }
+}
+
+/// Rounds of a host that moved its processors meanwhile: round trips before and after, and nanoseconds of a chain that is
+/// alone in flight on a packed ring.
+private let recorded: [(before: Double, after: Double, nanoseconds: Double)] = [
+    (82.6, 83.1, 156.5), (84.0, 337.2, 301.7), (83.8, 82.9, 153.9), (337.4, 341.0, 601.2),
+    (82.5, 82.7, 166.3), (231.0, 240.5, 402.4), (344.8, 336.6, 584.0), (83.0, 84.4, 158.0),
+]
+
+struct DistanceTests {
+    private func latency(depth: Int? = 1) throws -> RingCase {
+        var matrix = RingMatrix()
+        (matrix.workloads, matrix.rings, matrix.batches) = ([.poll], [.packed], [1])
+        matrix.depth = depth
+        return try #require(matrix.cases.first)
+    }
+
+    private func runs() -> [RingRun] {
+        recorded.map { round in
+            RingRun(
+                slices: [round.nanoseconds - 9, round.nanoseconds, round.nanoseconds + 400],
+                chains: 3,
+                kicks: 0,
+                signals: 0,
+                line: LineTrips(before: round.before, after: round.after)
+            )
+        }
+    }
+
+    @Test func neverMixesNearRoundsWithFarOnes() throws {
+        let figures = RingFigures.sorting(runs(), of: try latency())
+        #expect(figures.map(\.distance) == [.near, .mid, .far])
+        #expect(figures.map(\.rounds) == [4, 2, 2])
+        #expect(figures.map(\.nanoseconds.least) == [153.9, 301.7, 584.0])
+        #expect(figures.map(\.nanoseconds.most) == [166.3, 402.4, 601.2])
+        #expect(figures.map(\.nanoseconds.median) == [157.25, (301.7 + 402.4) / 2, (584.0 + 601.2) / 2])
+        #expect(figures.map { $0.name.split(separator: " ").last } == ["near", "mid", "far"])
+    }
+
+    /// Each round is divided by its own round trip.
+    @Test func latencyIsInRoundTripsOfTheSameRound() throws {
+        let figures = RingFigures.sorting(runs(), of: try latency())
+        let near = try #require(figures.first?.latencyInRoundTrips)
+        #expect(near.least == 153.9 / ((83.8 + 82.9) / 2) && near.most == 166.3 / ((82.5 + 82.7) / 2))
+        let far = try #require(figures.last?.latencyInRoundTrips)
+        #expect(far.least == 584.0 / ((344.8 + 336.6) / 2) && far.most == 601.2 / ((337.4 + 341.0) / 2))
+        #expect(figures.last?.lineRoundTrip?.least == (337.4 + 341.0) / 2)
+        let many = RingFigures.sorting(runs(), of: try latency(depth: 64))
+        #expect(many.allSatisfy { $0.latencyInRoundTrips == nil && $0.lineRoundTrip != nil })
+    }
+
+    @Test func oneThreadHasNoDistance() throws {
+        let plain = runs().map { run in
+            var run = run
+            run.line = nil
+            return run
+        }
+        let figures = RingFigures.sorting(plain, of: try latency())
+        #expect(figures.map(\.distance) == [nil] && figures[0].rounds == recorded.count)
+        #expect(figures[0].lineRoundTrip == nil && figures[0].latencyInRoundTrips == nil)
+    }
+
+    @Test func comparesWithTheSameDistanceOnly() throws {
+        let of = try latency()
+        var then = try report([])
+        var now = then
+        then.figures = RingFigures.sorting(runs().filter { ($0.line?.mean ?? 0) < 100 }, of: of)
+        now.figures = RingFigures.sorting(runs(), of: of)
+        let comparisons = RingComparison.comparing(now, with: then)
+        #expect(comparisons.map(\.distance) == [.near] && comparisons[0].ratio == 1)
+        #expect(now.figures.map { comparisons[0].concerns($0) } == [true, false, false])
+        #expect(RingPlot(now, baseline: comparisons).svg.contains("depth 1 far"))
     }
 }
 

@@ -68,6 +68,8 @@ struct ring_bench_case {
  * @cache_misses: likewise
  * @counter_error: why there are no counts, as a positive errno; 0 if there
  *	are
+ * @line: nanoseconds of a cache line's round trip between the two threads,
+ *	before the slices and behind them; 0 for one thread or one processor
  * @fault: what did not come back as it should, else NULL
  */
 struct ring_bench_run {
@@ -79,6 +81,7 @@ struct ring_bench_run {
 	__u64 instructions;
 	__u64 cache_misses;
 	int counter_error;
+	double line[2];
 	const char *fault;
 };
 
