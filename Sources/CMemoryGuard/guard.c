@@ -16,7 +16,7 @@
 
 /**
  * struct guard_range - a mapping that may fault
- * @base: its first byte; NULL if the entry is free
+ * @base: its first byte; NULL if the entry is free, &claimed while it is filled
  * @bytes: its size
  * @lost: whether it was replaced
  */
@@ -28,13 +28,14 @@ struct guard_range {
 
 static struct guard_range ranges[GUARD_RANGES];
 static struct sigaction before;
+static char claimed;
 
 static struct guard_range *guard_find(const char *address)
 {
 	for (unsigned int i = 0; i < GUARD_RANGES; i++) {
 		char *base = __atomic_load_n(&ranges[i].base, __ATOMIC_ACQUIRE);
 
-		if (base && address >= base &&
+		if (base && base != &claimed && address >= base &&
 		    (unsigned long)(address - base) < ranges[i].bytes)
 			return &ranges[i];
 	}
@@ -66,10 +67,20 @@ int memory_guard_install(void)
 	return sigaction(SIGBUS, &action, &before) ? -errno : 0;
 }
 
+/* Several threads may look for a free entry at once. */
+static bool guard_claim(struct guard_range *range)
+{
+	char *nobody = NULL;
+
+	return __atomic_compare_exchange_n(&range->base, &nobody, &claimed,
+					   false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 int memory_guard_add(void *base, unsigned long bytes)
 {
 	for (int i = 0; i < GUARD_RANGES; i++) {
-		if (ranges[i].base)
+		if (!guard_claim(&ranges[i]))
 			continue;
 		ranges[i].bytes = bytes;
 		ranges[i].lost = false;
