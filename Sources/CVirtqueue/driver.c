@@ -125,10 +125,9 @@ static __always_inline void driver_add_part(struct driver_chain *chain,
 	}
 }
 
-static __always_inline int driver_add(struct vq_driver *drv,
-				      const struct vq_buffer *buffers,
-				      __u32 readable, __u32 writable,
-				      __u64 cookie)
+static noinline int driver_add(struct vq_driver *drv,
+			       const struct vq_buffer *buffers, __u32 readable,
+			       __u32 writable, __u64 cookie)
 {
 	const struct vq_buffer *turn = buffers + readable;
 	__u32 total = readable + writable, head = drv->free_head;

@@ -70,6 +70,8 @@ int vq_device_log(struct vq_device *dev, const struct vq_log *log)
 		    !log_covers(log, last->guest, last->size)))
 		return -EINVAL;
 	dev->log = log;
+	/* Until the next decision, which looks at the log. */
+	dev->by_event = false;
 	return 0;
 }
 

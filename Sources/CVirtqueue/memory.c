@@ -2,6 +2,9 @@
 #include "vq_platform.h"
 #include "memory.h"
 
+/* A bucket is 2 to the power of so many bytes. */
+#define BUCKET_BITS 5
+
 /* Insertion sort: tables are short and mostly sorted. */
 static void memory_sort(struct vq_region *regions, __u32 count)
 {
@@ -30,26 +33,25 @@ static __u64 region_overlap(const struct vq_region *region, __u64 first,
 	return low <= high ? high - low + 1 : 0;
 }
 
-/* Stands in buckets without a region: nothing is in it. */
-static const struct vq_region memory_nowhere;
-
-static const struct vq_region *memory_bucket(const struct vq_memory *memory,
-					     __u64 number, __u32 access)
+/* Fills the bucket that starts at @first; without a region nothing is in it. */
+static void memory_fill_bucket(const struct vq_memory *memory, __u64 first,
+			       __u64 last, __u32 access,
+			       struct vq_bucket *bucket)
 {
-	__u64 first = number << memory->shift, most = 0;
-	__u64 last = first + ((1ULL << memory->shift) - 1);
-	const struct vq_region *best = &memory_nowhere;
+	__u64 most = 0;
 
+	memset(bucket, 0, sizeof(*bucket));
 	for (__u32 i = 0; i < memory->count; i++) {
 		const struct vq_region *region = &memory->regions[i];
 		__u64 overlap = region_overlap(region, first, last);
 
-		if ((region->access & access) && overlap > most) {
-			most = overlap;
-			best = region;
-		}
+		if (!(region->access & access) || overlap <= most)
+			continue;
+		most = overlap;
+		bucket->guest = region->guest;
+		bucket->size = region->size;
+		bucket->host = region->host;
 	}
-	return best;
 }
 
 /* As small as they can be, with no two of those in use at the same place. */
@@ -57,20 +59,20 @@ static void memory_fill_buckets(struct vq_memory *memory)
 {
 	__u64 first = memory->regions[0].guest;
 	__u64 last = region_last(&memory->regions[memory->count - 1]);
+	__u32 bits = BUCKET_BITS;
 
-	memory->shift = 0;
-	while ((last >> memory->shift) - (first >> memory->shift) >=
-	       VQ_MEMORY_BUCKETS)
-		memory->shift++;
-	memory->scale = 1ULL << (64 - VQ_MEMORY_BUCKET_BITS - memory->shift);
+	while ((last >> bits) - (first >> bits) >= VQ_MEMORY_BUCKETS)
+		bits++;
+	memory->shift = bits - BUCKET_BITS;
 	for (__u32 i = 0; i < VQ_MEMORY_BUCKETS; i++) {
-		__u64 number = (first >> memory->shift) + i;
+		__u64 number = (first >> bits) + i;
 		__u32 at = number & (VQ_MEMORY_BUCKETS - 1);
+		__u64 low = number << bits, high = low + ((1ULL << bits) - 1);
 
-		memory->readable[at] =
-			memory_bucket(memory, number, VQ_ACCESS_READ);
-		memory->writable[at] =
-			memory_bucket(memory, number, VQ_ACCESS_WRITE);
+		memory_fill_bucket(memory, low, high, VQ_ACCESS_READ,
+				   &memory->readable[at]);
+		memory_fill_bucket(memory, low, high, VQ_ACCESS_WRITE,
+				   &memory->writable[at]);
 	}
 }
 

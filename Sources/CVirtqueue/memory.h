@@ -9,18 +9,20 @@
 const struct vq_region *memory_find(const struct vq_memory *memory, __u64 addr);
 
 /*
- * A region that probably holds @addr and surely allows @access, found without
- * a branch; it may be one of size 0. @scale is that of @memory.
+ * What of a region that probably holds @addr, and surely allows @access, found
+ * without a branch; its size may be 0. @shift is that of @memory.
  */
-static __always_inline const struct vq_region *
-memory_guess(const struct vq_memory *memory, __u64 scale, __u64 addr,
+static __always_inline const struct vq_bucket *
+memory_guess(const struct vq_memory *memory, __u32 shift, __u64 addr,
 	     __u32 access)
 {
-	/* A shift by a variable would need a certain register. */
-	__u64 bucket = addr * scale >> (64 - VQ_MEMORY_BUCKET_BITS);
+	const __u64 last = VQ_MEMORY_BUCKETS - 1;
+	const struct vq_bucket *buckets =
+		access == VQ_ACCESS_WRITE ? memory->writable : memory->readable;
 
-	return access == VQ_ACCESS_WRITE ? memory->writable[bucket]
-					 : memory->readable[bucket];
+	/* In bytes, which saves the shift that an index would need. */
+	return (const void *)((const char *)buckets +
+			      (addr >> shift & last * sizeof(*buckets)));
 }
 
 #endif

@@ -45,6 +45,7 @@ static __always_inline bool notify_signal_needed(struct vq_device *dev)
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	dev->signalled_used = dev->last_used;
 	dev->signalled_valid = true;
+	dev->by_event = !dev->notify_on_empty && !dev->log;
 	if (first)
 		return true;
 	return notify_passed(notify_load16(notify_used_event(avail, dev->num)),

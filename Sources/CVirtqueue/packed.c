@@ -93,12 +93,12 @@ static __always_inline int packed_take(struct vq_device *dev,
 	struct plain_cursor cursor = {
 		.segment = chain->segments,
 		.end = end,
+		.wire = &ring->desc[at],
 		.tail = tail,
-		.at = at,
 	};
 	__u32 count;
 
-	plain_load_buffer(ring, &cursor);
+	plain_load_buffer(&cursor);
 	if (plain_is_table(CHAIN_PACKED, tail)) {
 		if (unlikely(!packed_take_table(dev->memory, cursor.addr,
 						cursor.len, end, chain)))
@@ -119,12 +119,15 @@ static __always_inline int packed_take(struct vq_device *dev,
 static __always_inline struct plain_table
 packed_ring(const struct vq_device *dev)
 {
+	const struct chain_wire *desc = dev->ring;
+
 	return (struct plain_table){
-		.desc = dev->ring,
+		.desc = desc,
+		.stop = desc + dev->num,
 		.num = dev->num,
 		.kind = CHAIN_PACKED,
 		.memory = dev->memory,
-		.scale = dev->memory->scale,
+		.shift = dev->memory->shift,
 	};
 }
 
@@ -176,8 +179,9 @@ int packed_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 	return taken ? 0 : error;
 }
 
-int packed_pop(struct vq_device *dev, struct vq_segment *segments,
-	       __u32 capacity, struct vq_chain *chain)
+/* Not inline: see vq_device_pop(). */
+noinline int packed_pop(struct vq_device *dev, struct vq_segment *segments,
+			__u32 capacity, struct vq_chain *chain)
 {
 	__u32 taken;
 	int error = packed_take_batch(

@@ -100,8 +100,10 @@ static __always_inline __u64 packed_add_rest(struct vq_driver *drv,
 	return bytes;
 }
 
-int packed_driver_add(struct vq_driver *drv, const struct vq_buffer *buffers,
-		      __u32 readable, __u32 writable, __u64 cookie)
+/* Not inline: see vq_device_pop(). */
+noinline int packed_driver_add(struct vq_driver *drv,
+			       const struct vq_buffer *buffers, __u32 readable,
+			       __u32 writable, __u64 cookie)
 {
 	struct packed_place place = packed_place_begin(drv);
 	__u32 total = readable + writable, first = place.at;

@@ -45,8 +45,8 @@ int vq_device_init(struct vq_device *dev, const struct vq_rings *rings,
 }
 
 /*
- * Rereads the driver's index once all that it showed us is taken. A value
- * that cannot be is not kept, so that the next call sees it again.
+ * Rereads the driver's index, as all that it showed us is taken. A value that
+ * cannot be is not kept, so that the next call sees it again.
  */
 static __always_inline int split_refill(struct vq_device *dev)
 {
@@ -54,8 +54,6 @@ static __always_inline int split_refill(struct vq_device *dev)
 	__virtio16 field;
 	__u16 idx;
 
-	if (dev->avail_idx != dev->last_avail)
-		return 0;
 	/*
 	 * Pairs with virt_store_release() in vq_driver_publish(): entries and
 	 * descriptors are read after the index that covers them.
@@ -102,8 +100,19 @@ split_ring(const struct vq_device *dev, bool search)
 		.kind = CHAIN_SPLIT,
 		.search = search,
 		.memory = dev->memory,
-		.scale = dev->memory->scale,
+		.shift = dev->memory->shift,
 	};
+}
+
+/* Loads the descriptor at @head, which is any value that the driver wrote. */
+static __always_inline bool split_begin(const struct plain_table *ring,
+					__u32 head, struct plain_cursor *cursor)
+{
+	if (unlikely(head >= ring->num))
+		return false;
+	cursor->wire = &ring->desc[head];
+	plain_load(cursor);
+	return true;
 }
 
 static noinline int split_walk(struct vq_device *dev,
@@ -112,11 +121,7 @@ static noinline int split_walk(struct vq_device *dev,
 			       struct vq_chain *chain)
 {
 	const struct plain_table ring = split_ring(dev, true);
-	struct plain_cursor cursor = {
-		.segment = segments,
-		.end = end,
-		.at = chain->head,
-	};
+	struct plain_cursor cursor = {.segment = segments, .end = end};
 	struct chain_walk walk = {
 		.memory = dev->memory,
 		.hint = dev->hint,
@@ -127,7 +132,8 @@ static noinline int split_walk(struct vq_device *dev,
 	};
 	int error;
 
-	if (plain_load(&ring, &cursor) && plain_walk(&ring, &cursor, chain))
+	if (split_begin(&ring, chain->head, &cursor) &&
+	    plain_walk(&ring, &cursor, chain))
 		return 0;
 	error = split_follow(dev, &walk, (__u16)chain->head);
 	dev->hint = walk.hint;
@@ -158,7 +164,6 @@ static __always_inline void split_keep(struct split_storage *storage,
 	storage->chain++;
 }
 
-/* Takes the chain at @head, which is any value that the driver wrote. */
 static __always_inline int split_take(struct vq_device *dev,
 				      const struct plain_table *ring,
 				      __u16 head, struct split_storage *storage)
@@ -167,13 +172,12 @@ static __always_inline int split_take(struct vq_device *dev,
 	struct plain_cursor cursor = {
 		.segment = storage->segments,
 		.end = storage->end,
-		.at = head,
 	};
 	int error;
 
 	chain->segments = storage->segments;
 	chain->head = head;
-	if (unlikely(!plain_load(ring, &cursor)))
+	if (unlikely(!split_begin(ring, head, &cursor)))
 		return -EINVAL;
 	if (plain_is_table(CHAIN_SPLIT, cursor.tail)) {
 		struct vq_segment *behind =
@@ -240,9 +244,11 @@ int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 		return packed_pop_batch(dev, segments, capacity, chains, max,
 					count);
 	*count = 0;
-	error = split_refill(dev);
-	if (unlikely(error))
-		return error;
+	if (dev->avail_idx == dev->last_avail) {
+		error = split_refill(dev);
+		if (unlikely(error))
+			return error;
+	}
 	max = min_t(__u32, max, (__u16)(dev->avail_idx - dev->last_avail));
 	error = split_take_batch(dev, &storage, max);
 	taken = (__u32)(storage.chain - chains);
@@ -251,8 +257,12 @@ int vq_device_pop_batch(struct vq_device *dev, struct vq_segment *segments,
 	return taken ? 0 : error;
 }
 
-int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
-		  __u32 capacity, struct vq_chain *chain)
+/*
+ * Not inline, as clang takes what is half unlikely branches for a function
+ * that is hardly ever called, and makes it small instead of fast.
+ */
+noinline int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
+			   __u32 capacity, struct vq_chain *chain)
 {
 	const struct plain_table ring = split_ring(dev, false);
 	struct split_storage storage = {segments, plain_end(segments, capacity),
@@ -263,18 +273,19 @@ int vq_device_pop(struct vq_device *dev, struct vq_segment *segments,
 
 	if (dev->packed)
 		return packed_pop(dev, segments, capacity, chain);
-	error = split_refill(dev);
-	if (unlikely(error))
-		return error;
-	if (dev->avail_idx == at)
-		return -EAGAIN;
+	if (unlikely(dev->avail_idx == at)) {
+		error = split_refill(dev);
+		if (unlikely(error))
+			return error;
+		if (dev->avail_idx == at)
+			return -EAGAIN;
+	}
 	error = split_take(dev, &ring,
 			   split_load16(&avail->ring[at & (ring.num - 1)]),
 			   &storage);
-	if (unlikely(error))
-		return error;
-	dev->last_avail = at + 1;
-	return 0;
+	if (likely(!error))
+		dev->last_avail = at + 1;
+	return error;
 }
 
 int vq_device_take(struct vq_device *dev, __u16 head,

@@ -33,8 +33,10 @@ static __always_inline __virtio16 split_advance_used(struct vq_device *dev,
 
 	dev->last_used = idx;
 	/* A lap around a driver that was never signalled: see notify.c. */
-	if (unlikely((__u16)(idx - dev->signalled_used) < (__u16)count))
+	if (unlikely((__u16)(idx - dev->signalled_used) < (__u16)count)) {
 		dev->signalled_valid = false;
+		dev->by_event = false;
+	}
 	return (__force __virtio16)cpu_to_le16(idx);
 }
 
@@ -110,7 +112,9 @@ void vq_device_push(struct vq_device *dev, __u32 head, __u32 len)
 	split_wrote(dev, 1);
 }
 
-_Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
+/* By every rule that there is. */
+static noinline bool used_push_signal(struct vq_device *dev, __u32 head,
+				      __u32 len)
 {
 	struct vring_used *ring = dev->used;
 
@@ -126,4 +130,21 @@ _Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
 	virt_store_mb(ring->idx, split_advance_used(dev, 1));
 	split_wrote(dev, 1);
 	return notify_signal_needed(dev);
+}
+
+_Bool vq_device_push_signal(struct vq_device *dev, __u32 head, __u32 len)
+{
+	const struct vring_avail *avail = dev->avail;
+	struct vring_used *ring = dev->used;
+	__u16 old = dev->signalled_used, new = dev->last_used + 1;
+
+	if (unlikely(!dev->by_event || new == old))
+		return used_push_signal(dev, head, len);
+	split_write_next(dev, head, len);
+	dev->last_used = new;
+	dev->signalled_used = new;
+	/* Pairs as in used_push_signal(). */
+	virt_store_mb(ring->idx, (__force __virtio16)cpu_to_le16(new));
+	return notify_passed(notify_load16(notify_used_event(avail, dev->num)),
+			     new, old);
 }

@@ -131,6 +131,35 @@ static int pop_both(struct run *run)
 	return 0;
 }
 
+static void compare_signals(struct run *run, bool ours, bool theirs)
+{
+	bool event_idx = run->features >> VIRTIO_RING_F_EVENT_IDX & 1;
+
+	/* vringh does not signal first of all whatever the event index is. */
+	if (ours != theirs &&
+	    !(is_vringh(run) && event_idx && run->first_signal))
+		DIFFER("signal", ours, theirs);
+	run->first_signal = false;
+	seen.signals[ours]++;
+}
+
+static void signal_both(struct run *run)
+{
+	bool ours = run->peers[0]->signal();
+
+	compare_signals(run, ours, run->peers[1]->signal());
+}
+
+/* Returns a chain, and decides on a signal at once where there is such a way.
+ */
+static void push_signal_both(struct run *run, const struct peer_used *used)
+{
+	bool ours = run->peers[0]->push_signal(used);
+
+	run->peers[1]->push(used, 1);
+	compare_signals(run, ours, run->peers[1]->signal());
+}
+
 static void push_both(struct run *run)
 {
 	__u32 count = scenario_random(&run->scenario, run->held_count + 1);
@@ -141,24 +170,15 @@ static void push_both(struct run *run)
 	run->held_count -= count;
 	if (!count)
 		return;
-	for (int i = 0; i < 2; i++)
-		run->peers[i]->push(run->held + run->held_count, count);
+	if (scenario_chance(&run->scenario, 2)) {
+		for (__u32 i = 0; i < count; i++)
+			push_signal_both(run, &run->held[run->held_count + i]);
+	} else {
+		for (int i = 0; i < 2; i++)
+			run->peers[i]->push(run->held + run->held_count, count);
+	}
 	run->used = (__u16)(run->used + count);
 	compare_used(run, "push");
-}
-
-static void signal_both(struct run *run)
-{
-	bool ours = run->peers[0]->signal();
-	bool theirs = run->peers[1]->signal();
-	bool event_idx = run->features >> VIRTIO_RING_F_EVENT_IDX & 1;
-
-	/* vringh does not signal first of all whatever the event index is. */
-	if (ours != theirs &&
-	    !(is_vringh(run) && event_idx && run->first_signal))
-		DIFFER("signal", ours, theirs);
-	run->first_signal = false;
-	seen.signals[ours]++;
 }
 
 static void enable_both(struct run *run)

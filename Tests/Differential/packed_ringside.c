@@ -11,7 +11,7 @@ static int ringside_start(struct mock_driver *guest, __u64 features,
 {
 	__u32 at = place | (wrap ? 0x8000 : 0);
 
-	return vq_device_init(&device, &guest->rings, &guest->memory,
+	return vq_device_init(&device, &guest->rings, guest->memory,
 			      features | 1ULL << VIRTIO_F_RING_PACKED,
 			      at | at << 16);
 }

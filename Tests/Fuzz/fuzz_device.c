@@ -166,7 +166,7 @@ static int fuzz_init(struct input *input, void *storage,
 	} else {
 		CHECK(!mock_driver_init(driver, storage, num));
 	}
-	return vq_device_init(device, &driver->rings, &driver->memory, features,
+	return vq_device_init(device, &driver->rings, driver->memory, features,
 			      base);
 }
 

@@ -54,6 +54,7 @@ struct peer_used {
  * @pop: take a chain; 0, -EAGAIN or -errno
  * @push: return chains
  * @signal: whether the driver is to be signalled
+ * @push_signal: both at once, of one chain; NULL if it has no such thing
  * @enable: ask for kicks; whether there is something to take
  * @disable: ask for no kicks
  * @log: from now on, log what is written to the used ring, which the guest has
@@ -68,6 +69,7 @@ struct peer {
 	int (*pop)(struct peer_chain *chain);
 	void (*push)(const struct peer_used *used, __u32 count);
 	bool (*signal)(void);
+	bool (*push_signal)(const struct peer_used *used);
 	bool (*enable)(void);
 	void (*disable)(void);
 	void (*log)(void *bitmap, __u64 used);

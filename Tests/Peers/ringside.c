@@ -77,6 +77,11 @@ static bool ringside_signal(void)
 	return vq_device_signal_needed(&device);
 }
 
+static bool ringside_push_signal(const struct peer_used *used)
+{
+	return vq_device_push_signal(&device, used->id, used->len);
+}
+
 static bool ringside_enable(void)
 {
 	return vq_device_enable_notify(&device);
@@ -152,6 +157,7 @@ const struct peer peer_ringside = {
 	.pop = ringside_pop,
 	.push = ringside_push,
 	.signal = ringside_signal,
+	.push_signal = ringside_push_signal,
 	.enable = ringside_enable,
 	.disable = ringside_disable,
 	.log = ringside_log,

@@ -172,7 +172,7 @@ const char *chain_vector_run(const struct chain_vector *vector, void *storage)
 	if (mock_driver_init(&driver, storage, vector->num ? vector->num : 4))
 		return "set up the driver";
 	chain_vector_place(vector, &driver);
-	if (vq_device_init(&device, &driver.rings, &driver.memory, 0, 0))
+	if (vq_device_init(&device, &driver.rings, driver.memory, 0, 0))
 		return "set up the device";
 	if (vq_device_pop(&device, segments, capacity, &chain) !=
 	    -vector->error)

@@ -76,7 +76,7 @@ static const char *event_vector_device(const struct event_vector *vector,
 	__u32 base = vector->base ? vector->base : VQ_PACKED_BASE;
 	struct vq_device device;
 
-	if (vq_device_init(&device, &driver->rings, &driver->memory, features,
+	if (vq_device_init(&device, &driver->rings, driver->memory, features,
 			   base))
 		return "set up the device";
 	mock_driver_event(driver, vector->event);

@@ -5,6 +5,7 @@
 #define MOCK_RAM_BYTES	 0x8000
 #define MOCK_PAGE_BYTES	 0x1000
 #define MOCK_GUEST_BYTES (2 * MOCK_RAM_BYTES + 2 * MOCK_PAGE_BYTES)
+#define MOCK_RINGS_BYTES 0x4000
 
 static int mock_driver_memory(struct mock_driver *driver, void *storage,
 			      __u32 num)
@@ -26,7 +27,8 @@ static int mock_driver_memory(struct mock_driver *driver, void *storage,
 		return -EINVAL;
 	memset(storage, 0, MOCK_BYTES);
 	memcpy(driver->regions, regions, sizeof(regions));
-	return vq_memory_init(driver->regions, MOCK_REGIONS, &driver->memory);
+	driver->memory = (void *)(at + MOCK_GUEST_BYTES + MOCK_RINGS_BYTES);
+	return vq_memory_init(driver->regions, MOCK_REGIONS, driver->memory);
 }
 
 int mock_driver_init(struct mock_driver *driver, void *storage, __u32 num)

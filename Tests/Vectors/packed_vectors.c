@@ -137,7 +137,7 @@ const char *packed_vector_run(const struct packed_vector *vector, void *storage)
 			mock_driver_describe_packed_at(&driver, vector->table,
 						       i, &vector->indirect[i]);
 	}
-	if (vq_device_init(&device, &driver.rings, &driver.memory,
+	if (vq_device_init(&device, &driver.rings, driver.memory,
 			   1ULL << VIRTIO_F_RING_PACKED,
 			   packed_vector_base(vector)))
 		return "set up the device";

@@ -44,14 +44,18 @@ const struct signal_vector *signal_vector_at(__u32 index)
 	return &signal_vectors[index];
 }
 
-static bool signal_vector_push(struct vq_device *device, __u32 count)
+/* The last one with the decision at once, which is the same. */
+static bool signal_vector_push(struct vq_device *device, __u32 count,
+			       bool at_once)
 {
-	for (__u32 i = 0; i < count; i++)
+	for (__u32 i = at_once && count; i < count; i++)
 		vq_device_push(device, 0, 0);
-	return vq_device_signal_needed(device);
+	return at_once && count ? vq_device_push_signal(device, 0, 0)
+				: vq_device_signal_needed(device);
 }
 
-const char *signal_vector_run(const struct signal_vector *vector, void *storage)
+static const char *signal_vector_decide(const struct signal_vector *vector,
+					void *storage, bool at_once)
 {
 	struct vq_segment segment;
 	struct mock_driver driver;
@@ -65,17 +69,26 @@ const char *signal_vector_run(const struct signal_vector *vector, void *storage)
 	used->idx = (__force __virtio16)cpu_to_le16(vector->used);
 	mock_driver_show(&driver, vector->flags, 1 + vector->waiting,
 			 vector->event);
-	if (vq_device_init(&device, &driver.rings, &driver.memory,
+	if (vq_device_init(&device, &driver.rings, driver.memory,
 			   vector->features, 0))
 		return "set up the device";
 	if (vq_device_pop(&device, &segment, 1, &chain))
 		return "pop";
-	if (signal_vector_push(&device, vector->first) != vector->signal[0])
+	if (signal_vector_push(&device, vector->first, at_once) !=
+	    vector->signal[0])
 		return "first decision";
-	if (signal_vector_push(&device, vector->second) != vector->signal[1])
+	if (signal_vector_push(&device, vector->second, at_once) !=
+	    vector->signal[1])
 		return "second decision";
 	if (le16_to_cpu((__force __le16)used->idx) !=
 	    (__u16)(vector->used + vector->first + vector->second))
 		return "used index";
 	return NULL;
+}
+
+const char *signal_vector_run(const struct signal_vector *vector, void *storage)
+{
+	const char *fault = signal_vector_decide(vector, storage, false);
+
+	return fault ? fault : signal_vector_decide(vector, storage, true);
 }

@@ -71,6 +71,8 @@ struct vq_used {
  * @last_used: our own used index, or place
  * @notify_on_empty: private; VIRTIO_F_NOTIFY_ON_EMPTY
  * @signalled_used: private; split: the used index of the last signal decision
+ * @by_event: private; split: the event index alone decides on the next signal,
+ *	and nothing is logged
  * @hint: private; the region of the last translation
  *
  * Compilers read an index at a multiple of 4 together with what is behind it,
@@ -95,6 +97,7 @@ struct vq_device {
 	__u16 last_used;
 	_Bool notify_on_empty;
 	__u16 signalled_used;
+	_Bool by_event;
 	const struct vq_region *hint;
 };
 

@@ -29,15 +29,27 @@ struct vq_region {
 };
 
 /* Equal parts of the address space, from the first region to the last. */
-#define VQ_MEMORY_BUCKET_BITS 6
-#define VQ_MEMORY_BUCKETS     (1 << VQ_MEMORY_BUCKET_BITS)
+#define VQ_MEMORY_BUCKETS 64
+
+/**
+ * struct vq_bucket - the region that has most of a bucket
+ * @guest: private; as in struct vq_region
+ * @size: private; as in struct vq_region, 0 for none
+ * @host: private; as in struct vq_region
+ * @unused: private; makes the size a power of two
+ */
+struct vq_bucket {
+	__u64 guest;
+	__u64 size;
+	void *host;
+	__aligned_u64 unused;
+};
 
 /**
  * struct vq_memory - a memory table
  * @regions: regions by ascending guest address, none overlapping another
  * @count: how many, at least 1
- * @shift: private; how many bits an address has within a bucket
- * @scale: private; moves an address's bucket to its highest bits
+ * @shift: private; makes an address the place of its bucket, in bytes
  * @readable: private; the readable region that has most of each bucket
  * @writable: private; the writable region that has most of each bucket
  *
@@ -48,9 +60,8 @@ struct vq_memory {
 	const struct vq_region *regions;
 	__u32 count;
 	__u32 shift;
-	__u64 scale;
-	const struct vq_region *readable[VQ_MEMORY_BUCKETS];
-	const struct vq_region *writable[VQ_MEMORY_BUCKETS];
+	struct vq_bucket readable[VQ_MEMORY_BUCKETS];
+	struct vq_bucket writable[VQ_MEMORY_BUCKETS];
 };
 
 /**

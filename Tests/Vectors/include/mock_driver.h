@@ -44,12 +44,12 @@ struct mock_desc {
 /**
  * struct mock_driver - the driver and its guest
  * @regions: guest memory
- * @memory: memory table over @regions
+ * @memory: memory table over @regions, in the storage
  * @rings: the queue
  */
 struct mock_driver {
 	struct vq_region regions[MOCK_REGIONS];
-	struct vq_memory memory;
+	struct vq_memory *memory;
 	struct vq_rings rings;
 };
 
