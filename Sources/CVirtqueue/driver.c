@@ -145,6 +145,25 @@ static noinline int driver_add(struct vq_driver *drv,
 	return 0;
 }
 
+/* Adds a chain of one descriptor. */
+static __always_inline int driver_add_one(struct vq_driver *drv,
+					  const struct vq_buffer *buffer,
+					  __u32 flags, __u64 writable,
+					  __u64 cookie)
+{
+	struct vring_desc *ring = drv->desc;
+	__u16 head = drv->free_head;
+
+	if (unlikely(!drv->free_count))
+		return -ENOSPC;
+	driver_desc_write(&ring[head], buffer->addr,
+			  driver_desc_rest(buffer->len, flags, 0));
+	slots_take(drv, &(struct slots_chain){head, 1, head, drv->links[head],
+					      writable, cookie});
+	driver_offer(drv, head);
+	return 0;
+}
+
 int vq_driver_add(struct vq_driver *drv, const struct vq_buffer *buffers,
 		  __u32 readable, __u32 writable, __u64 cookie)
 {
@@ -153,6 +172,10 @@ int vq_driver_add(struct vq_driver *drv, const struct vq_buffer *buffers,
 	if (drv->packed)
 		return packed_driver_add(drv, buffers, readable, writable,
 					 cookie);
+	if (readable + writable == 1)
+		return driver_add_one(drv, buffers,
+				      writable ? VRING_DESC_F_WRITE : 0,
+				      writable ? buffers->len : 0, cookie);
 	return driver_add(drv, buffers, readable, writable, cookie);
 }
 
@@ -187,8 +210,6 @@ int vq_driver_add_indirect(struct vq_driver *drv,
 {
 	__u32 num = min_t(__u32, drv->num, indirect->capacity);
 	__u32 total = readable + writable;
-	struct vring_desc *ring = drv->desc;
-	__u16 head = drv->free_head;
 	struct vq_buffer table = {
 		.addr = indirect->addr,
 		.len = total * sizeof(struct vring_desc),
@@ -204,13 +225,8 @@ int vq_driver_add_indirect(struct vq_driver *drv,
 	if (drv->packed)
 		return packed_driver_add_table(drv, &table, writable_bytes,
 					       cookie);
-	driver_desc_write(
-		&ring[head], table.addr,
-		driver_desc_rest(table.len, VRING_DESC_F_INDIRECT, 0));
-	slots_take(drv, &(struct slots_chain){head, 1, head, drv->links[head],
-					      writable_bytes, cookie});
-	driver_offer(drv, head);
-	return 0;
+	return driver_add_one(drv, &table, VRING_DESC_F_INDIRECT,
+			      writable_bytes, cookie);
 }
 
 void vq_driver_publish(struct vq_driver *drv)
