@@ -145,17 +145,18 @@ static __always_inline int packed_take_batch(struct vq_device *dev,
 
 	for (*taken = 0; *taken < max; ++*taken, chain++) {
 		/* All else is read after the flags of the first. */
-		__u32 tail = packed_tail_acquire(dev->ring, at);
+		__u32 tail = packed_tail_acquire(dev->ring, at), entries;
 
 		if ((tail & PACKED_LAP) != lap)
 			break;
-		packed_prefetch(dev->ring, at);
 		chain->segments = segments;
 		error = packed_take(dev, &ring, at, tail, end, chain);
 		if (unlikely(error))
 			break;
+		entries = chain->head >> 16;
+		packed_prefetch(dev->ring, at, max - *taken, entries);
 		segments += chain->readable + chain->writable;
-		at += chain->head >> 16;
+		at += entries;
 		if (unlikely(at >= ring.num)) {
 			at -= ring.num;
 			lap ^= PACKED_LAP;

@@ -83,17 +83,23 @@ static __always_inline bool packed_is_used(__u32 tail, bool wrap)
 	return (tail & PACKED_LAP) == packed_lap_used(wrap);
 }
 
-/*
- * Asks for a line that a batch soon comes to: the other side wrote all of the
- * batch before it showed any of it. Beyond the ring's end it does no harm.
- */
-static __always_inline void packed_prefetch(const void *ring, __u32 at)
-{
-	const unsigned long ahead = 12;
+/* Entries ahead that are asked for. */
+#define PACKED_AHEAD 12
 
-	prefetch((const void *)((unsigned long)ring +
-				(at + ahead) *
-					sizeof(struct vring_packed_desc)));
+/*
+ * Asks for a line that a batch soon comes to, if the @left chains of it, of
+ * @entries each, go that far: the other side wrote all of the batch before it
+ * showed any of it, but may be writing what follows just now. Beyond the
+ * ring's end it does no harm.
+ */
+static __always_inline void packed_prefetch(const void *ring, __u32 at,
+					    __u32 left, __u32 entries)
+{
+	const struct vring_packed_desc *desc = ring;
+
+	if (left * entries > PACKED_AHEAD)
+		prefetch((const void *)((unsigned long)desc +
+					(at + PACKED_AHEAD) * sizeof(*desc)));
 }
 
 /* Goes on by @count entries, at most a lap. */

@@ -177,15 +177,16 @@ static __always_inline int packed_reap_any(struct vq_driver *drv,
 
 	for (*taken = 0; *taken < max; ++*taken, done++) {
 		/* The length and the buffer are read after the flags. */
-		__u32 tail = packed_tail_acquire(drv->desc, at), len;
+		__u32 tail = packed_tail_acquire(drv->desc, at), len, entries;
 
 		if ((tail & PACKED_LAP) != lap)
 			break;
-		packed_prefetch(drv->desc, at);
 		error = packed_entry(drv, at, tail & 0xffff, &len);
 		if (unlikely(error))
 			break;
-		at += slots_finish(drv, tail & 0xffff, len, done, &free);
+		entries = slots_finish(drv, tail & 0xffff, len, done, &free);
+		packed_prefetch(drv->desc, at, max - *taken, entries);
+		at += entries;
 		if (unlikely(at >= drv->num)) {
 			at -= drv->num;
 			lap ^= PACKED_LAP;
