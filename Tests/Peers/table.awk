@@ -57,7 +57,7 @@ END {
 	bar("S3, batch 32, ring of 4096", "split", "S3, batch 32, ring of 256", "split", -1.25)
 	for (i = 1; i <= rows; i++) {
 		shape = order[i]
-		if (shape ~ /batch 32 of 128/ && !/one buffer/) bar(shape, "vhost", shape, ours(shape), 1.5)
+		if (shape ~ /batch 32 of 128/ && shape !~ /one buffer/) bar(shape, "vhost", shape, ours(shape), 1.5)
 		if (shape ~ /^two threads, batch 32/) bar(shape, "split", shape, "packed", 1)
 		if (shape ~ /one outstanding/) { lines(shape, "packed", 1.9); lines(shape, "split", 2.4) }
 		bar(shape, "ring", shape, ours(shape), 1)
