@@ -155,7 +155,8 @@ public struct Machine: Sendable {
         switch acceleration {
         case .kvm: accelerator = ["-accel", "kvm", "-cpu", "host"]
         case .tcg:
-            accelerator = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+            // With ERMS, kernels and C libraries copy byte by byte, which is fast on real processors only.
+            accelerator = ["-accel", "tcg,thread=multi", "-cpu", "max,-erms"]
             // The guest reads the host's counter, so it has nothing to calibrate or to check it against; without a
             // trusted counter it would fall back to the tick, with clocks and wake-ups of 4 ms.
             // At other addresses each time, a program's code would be translated anew each time.
