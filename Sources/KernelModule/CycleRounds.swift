@@ -166,8 +166,8 @@ private struct CycleRounds {
         loads.append(loaded - start)
         let said = messages.takeNew()
         try refuseTrouble(round, "load", said)
-        if errno != nil || !plan.step.module.isLive {
-            let failure = LoadFailure(module: plan.step.name, errno: errno ?? .fileExists, messages: said)
+        if let errno {
+            let failure = LoadFailure(module: plan.step.name, errno: errno, messages: said)
             try fail(round, .load, "load", failure.error.cause, said)
         }
         progress.enter("unload", report)
@@ -244,14 +244,9 @@ extension [MemoryGrowth] {
 extension ModuleContext {
     /// Inserts one module and nothing else.
     ///
-    /// - Returns: why it failed; nil where the library reports success.
+    /// - Returns: why it failed; nil where the system call did not, which is when the module is live.
     fileprivate func insertAlone(_ module: ModuleHandle, parameters: String) -> Errno? {
         let result = unsafe kmod_module_insert_module(module.raw, 0, parameters)
         return result < 0 ? Errno(rawValue: -result) : nil
     }
-}
-
-extension ModuleHandle {
-    /// Whether the kernel has it and its init function has succeeded.
-    fileprivate var isLive: Bool { unsafe kmod_module_get_initstate(raw) == CInt(KMOD_MODULE_LIVE.rawValue) }
 }

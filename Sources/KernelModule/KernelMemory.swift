@@ -61,46 +61,64 @@ struct KernelMemory: Equatable {
     }
 }
 
-extension KernelMemory.Source {
-    /// KiB that slabs and mappings take: quick to read, and too coarse to prove anything.
-    func roughSize() throws -> Int {
-        try lines(of: summary).reduce(0) { sum, line in
-            let isWanted = Self.roughFields.contains { line.starts(with: $0) }
-            return isWanted ? sum + (words(of: line).dropFirst().first.flatMap(number) ?? 0) : sum
-        }
+/// How much memory the kernel has in use, in one number: quick to read, and too coarse to prove anything.
+struct RoughMemory: ~Copyable {
+    private let summary: OwnedDescriptor
+
+    /// More than the summary is long.
+    private static let sizeLimit = 8192
+    private static let fields = ["SUnreclaim:", "VmallocUsed:", "Percpu:"].map { Array($0.utf8) }
+
+    init(_ source: KernelMemory.Source) throws(Errno) {
+        summary = try OwnedDescriptor(opening: source.summary, .readOnly)
     }
 
-    private static let roughFields = ["SUnreclaim:", "VmallocUsed:", "Percpu:"].map { Array($0.utf8) }
+    /// KiB that slabs, mappings and each processor's variables take.
+    func size() throws(Errno) -> Int {
+        var table = KernelTable(try summary.descriptor.readSome(upTo: Self.sizeLimit, at: 0))
+        var sum = 0
+        while table.nextLine() {
+            if Self.fields.contains(where: { table.skip($0) }) { sum += table.number() ?? 0 }
+        }
+        return sum
+    }
+}
 
+extension KernelMemory.Source {
     /// What is allocated; each processor's stock of free objects counts as allocated until its cache is shrunk.
-    func read() throws -> KernelMemory {
+    ///
+    /// - Parameter wanted: which caches; all when nil.
+    func read(_ wanted: Set<String>? = nil) throws -> KernelMemory {
         var memory = KernelMemory()
-        for line in try lines(of: slabs).dropFirst(2) {
-            let words = words(of: line, atMost: 5)
-            guard words.count > 4, let objects = number(words[1]), let size = number(words[3]),
-                let slab = number(words[4])
+        var table = KernelTable(try slabs.readAll())
+        while table.nextLine() {
+            let name = table.word()
+            guard wanted?.contains(name) ?? true, let objects = table.number(), table.number() != nil,
+                let size = table.number(), let slab = table.number()
             else { continue }
-            let name = String(decoding: words[0], as: UTF8.self)
             memory.caches[name] = .init(objects: objects, objectSize: size, slabObjects: slab)
         }
-        for line in try lines(of: mappings) {
+        table = KernelTable(try mappings.readAll())
+        while table.nextLine() {
+            table.skipWord()
             // The kernel prints the caller's address alone where it knows no symbol for it any more.
-            let words = words(of: line, atMost: 3)
-            guard words.count > 2, words[2].starts(with: "0x".utf8), let size = number(words[1]) else {
-                continue
-            }
+            guard let size = table.number(), table.skip(Self.addressMark) else { continue }
             memory.orphans += 1
             memory.orphanBytes += size
         }
         return memory
     }
 
+    private static let addressMark = Array("0x".utf8)
+
     /// The caches that a module's leak can show in: not those that the kernel empties when it needs memory.
-    func watchedCaches() throws -> [String] {
-        try read().caches.keys.filter { name in
-            let file = slabDirectory.appending(name).appending("reclaim_account")
-            return !KernelMemory.busy.contains(name) && file.linesIfReadable().first != "1"
-        }
+    func watchedCaches() throws -> Set<String> {
+        Set(
+            try read().caches.keys.filter { name in
+                let file = slabDirectory.appending(name).appending("reclaim_account")
+                return !KernelMemory.busy.contains(name) && file.linesIfReadable().first != "1"
+            }
+        )
     }
 
     /// Has the kernel free what it only keeps, among it what it was told to free later.
@@ -117,17 +135,3 @@ extension KernelMemory.Source {
         }
     }
 }
-
-// Bytes, because characters cost an emulated processor milliseconds in each round.
-
-/// The lines of one of the kernel's tables.
-private func lines(of file: FilePath) throws -> [ArraySlice<UInt8>] {
-    try file.readAll().split(separator: UInt8(ascii: "\n"))
-}
-
-/// The first words of a line.
-private func words(of line: ArraySlice<UInt8>, atMost count: Int = 2) -> [ArraySlice<UInt8>] {
-    Array(line.split(separator: UInt8(ascii: " "), maxSplits: count).prefix(count))
-}
-
-private func number(_ word: ArraySlice<UInt8>) -> Int? { Int(String(decoding: word, as: UTF8.self)) }

@@ -53,9 +53,9 @@ struct KernelMessages: ~Copyable {
         guard let log else { return nil }
         while true {
             do {
-                let bytes = try log.readBytes(upTo: Self.recordLimit)
+                let bytes = try log.readSome(upTo: Self.recordLimit)
                 return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
-            } catch Errno.brokenPipe {
+            } catch .brokenPipe {
                 // The kernel overwrote records that were not read yet; the next read goes on behind the gap.
             } catch {
                 return nil

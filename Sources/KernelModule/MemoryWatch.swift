@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import Glibc
+import SystemPackage
 
 /// Watches the kernel's memory while rounds go by that should leave it as it was.
-struct MemoryWatch {
+struct MemoryWatch: ~Copyable {
     private let source: KernelMemory.Source
-    private let caches: [String]
+    private let roughMemory: RoughMemory
+    private let caches: Set<String>
     private let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     /// The lowest counts so far: only those are sure, any other may hold free objects.
     private var lowest: KernelMemory
@@ -36,18 +38,22 @@ struct MemoryWatch {
     ///
     /// - Parameter round: the last one before; what the first one leaves for those that follow is no leak.
     init(source: KernelMemory.Source, after round: Int) throws {
-        self.source = source
-        lastLook = round
-        caches = try source.watchedCaches()
+        let roughMemory = try RoughMemory(source)
+        let caches = try source.watchedCaches()
         source.shrink(caches)
-        lowest = try source.read().only(caches)
-        rough = try source.roughSize()
+        let (lowest, rough) = (try source.read(caches), try roughMemory.size())
+        self.source = source
+        self.roughMemory = roughMemory
+        self.caches = caches
+        self.lowest = lowest
+        self.rough = rough
         roughLimit = rough + Self.slack
+        lastLook = round
     }
 
     /// Whether enough was allocated since the last exact look to have another one; called after each round.
-    mutating func isSuspicious() throws -> Bool {
-        let size = try source.roughSize()
+    mutating func isSuspicious() throws(Errno) -> Bool {
+        let size = try roughMemory.size()
         (rough, roughRise) = (size, size - rough)
         return size > roughLimit
     }
@@ -68,7 +74,7 @@ struct MemoryWatch {
             if growth.bytes >= Self.certain || trend.rises > 1 || isLast { proven.append(growth) }
         }
         lastLook = round
-        roughLimit = try source.roughSize() + Self.slack
+        roughLimit = try roughMemory.size() + Self.slack
         let since = proven.compactMap { trends[$0.name]?.since }.min() ?? round
         // Seen for the first time, and most of it came in this round.
         let isNew = proven.allSatisfy { trends[$0.name]?.rises == 1 }
@@ -93,20 +99,13 @@ struct MemoryWatch {
     }
 
     private mutating func look() throws -> [MemoryGrowth] {
-        let now = try source.read().only(caches)
+        let now = try source.read(caches)
         defer { lowest = lowest.lowest(with: now) }
         return now.growth(since: lowest, processors: processors)
     }
 }
 
 extension KernelMemory {
-    fileprivate func only(_ names: [String]) -> KernelMemory {
-        var memory = self
-        let wanted = Set(names)
-        memory.caches = caches.filter { wanted.contains($0.key) }
-        return memory
-    }
-
     /// The lower count of each cache; a cache that is new counts as empty before.
     fileprivate func lowest(with now: KernelMemory) -> KernelMemory {
         var memory = self

@@ -5,11 +5,27 @@ public import SystemPackage
 
 extension FileDescriptor {
     /// What one `read` returns, at most `count` bytes; empty at the end of the file.
-    public func readBytes(upTo count: Int) throws -> [UInt8] {
-        try unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            // read fills the buffer from its start and returns how far.
-            initialized = try unsafe read(into: UnsafeMutableRawBufferPointer(buffer))
+    public func readBytes(upTo count: Int) throws -> [UInt8] { try readSome(upTo: count) }
+
+    /// The same with a typed error, which costs a loop nothing where there is nothing to read.
+    ///
+    /// - Parameter offset: from where in the file, by `pread`; from where the last one ended when nil.
+    public func readSome(upTo count: Int, at offset: Int? = nil) throws(Errno) -> [UInt8] {
+        var failure: Errno?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var result: Int
+            // Both calls fill the buffer from its start and return how far.
+            repeat {
+                if let offset {
+                    result = unsafe Glibc.pread(rawValue, buffer.baseAddress, buffer.count, offset)
+                } else {
+                    result = unsafe Glibc.read(rawValue, buffer.baseAddress, buffer.count)
+                }
+            } while result < 0 && Glibc.errno == EINTR
+            if result < 0 { failure = Errno(rawValue: Glibc.errno) } else { initialized = result }
         }
+        if let failure { throw failure }
+        return bytes
     }
 
     /// Writes as much as one `write` takes.

@@ -64,7 +64,7 @@ public final class OpenDirectory: Sendable {
         let number = unsafe openat(owner.number, path, O_RDONLY | O_CLOEXEC)
         if number < 0 { throw Errno(rawValue: Glibc.errno) }
         let file = OwnedDescriptor(adopting: FileDescriptor(rawValue: number))
-        return try Errno.narrow { try file.descriptor.readBytes(upTo: 4096) }
+        return try file.descriptor.readSome(upTo: 4096)
     }
 
     /// What a symbolic link below holds; the corresponding C function is `readlinkat`.
