@@ -8,6 +8,7 @@
 #define RINGSIDE_CLINUX_H
 
 #include <linux/falloc.h>
+#include <linux/filter.h>
 #include <linux/kvm.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>

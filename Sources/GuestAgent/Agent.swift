@@ -10,10 +10,9 @@ import SystemPackage
 struct Agent {
     private let port: Port
     private let children: FileDescriptor
-    private let kernelEvents: FileDescriptor
-    private let kernelLog: KernelLogReader
+    private let configfsEvents: FileDescriptor
+    private var kernelLog: KernelLogReader
     private var sessions: [Session] = []
-    private var configfs = ConfigfsMount()
     private var taint: UInt64 = 0
 
     static func main() {
@@ -34,16 +33,17 @@ struct Agent {
     private init() throws {
         port = try Port(waitingFor: "/dev/vport0p1", milliseconds: 10_000)
         children = try SystemCalls.signalDescriptor(for: [SIGCHLD])
-        kernelEvents = try SystemCalls.kernelEventDescriptor()
+        configfsEvents = try SystemCalls.kernelEventDescriptor(of: "/module/configfs")
         kernelLog = try KernelLogReader()
     }
 
     private mutating func serve() throws {
+        mountConfigfs()
         try greet()
         while true {
             kernelLog.forward(to: port)
             try waitForEvents()
-            mountWhatIsNew()
+            mountConfigfsIfNew()
             for index in sessions.indices { sessions[index].move(port.send) }
             reapChildren()
             guard try port.receive({ message in try handle(message) }) else { return }
@@ -51,7 +51,7 @@ struct Agent {
     }
 
     /// What the kernel has logged so far comes before the greeting, so that the host can tell them from later ones.
-    private func greet() throws {
+    private mutating func greet() throws {
         kernelLog.forward(to: port)
         port.send(.hello(release: try kernelRelease()))
     }
@@ -60,19 +60,24 @@ struct Agent {
         let congested = sessions.contains { $0.pendingInputCount > Session.inputLimit }
         var interests = sessions.flatMap(\.interests)
         interests.append(pollfd(fd: children.rawValue, events: Int16(POLLIN), revents: 0))
-        interests.append(pollfd(fd: kernelEvents.rawValue, events: Int16(POLLIN), revents: 0))
-        interests.append(pollfd(fd: kernelLog.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
+        interests.append(pollfd(fd: configfsEvents.rawValue, events: Int16(POLLIN), revents: 0))
         if !congested {
             interests.append(pollfd(fd: port.descriptor.rawValue, events: Int16(POLLIN), revents: 0))
         }
-        try SystemCalls.poll(&interests, milliseconds: -1)
+        let log = pollfd(fd: kernelLog.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        var all = interests + [log]
+        let ready = try SystemCalls.poll(&all, milliseconds: -1)
+        // A kernel that talks without end is listened to now and then, or it would do little else.
+        if ready == 1, all.last?.revents != 0, kernelLog.restMilliseconds > 0 {
+            try SystemCalls.poll(&interests, milliseconds: kernelLog.restMilliseconds)
+        }
     }
 
     /// Mounts configfs as soon as its module is there, as systemd's sys-kernel-config.mount does on a real host.
-    private mutating func mountWhatIsNew() {
-        // Which module it was does not matter; EAGAIN when none was announced, ENOBUFS when too many were.
-        _ = Result { try kernelEvents.readBytes(upTo: 8192) }
-        configfs.mountIfNew()
+    private func mountConfigfsIfNew() {
+        // EAGAIN when it was not announced, which is nearly always.
+        let event = Result { () throws(Errno) in try configfsEvents.readSome(upTo: 8192) }
+        if case .success = event { mountConfigfs(patience: 100) }
     }
 
     private mutating func handle(_ message: Message) throws {
@@ -120,7 +125,7 @@ struct Agent {
 
     private mutating func reapChildren() {
         // The queued signals carry nothing that waitpid does not tell; EAGAIN when there is none.
-        _ = Result { try children.readBytes(upTo: 4096) }
+        _ = Result { () throws(Errno) in try children.readSome(upTo: 4096) }
         while let (processID, status) = SystemCalls.reap() {
             // What a command made the kernel say comes before the command's end.
             kernelLog.forward(to: port)

@@ -8,6 +8,10 @@ struct KernelLogReader {
     let descriptor: FileDescriptor
     /// The longest record that the kernel hands out (`CONSOLE_EXT_LOG_MAX`).
     private static let recordLimit = 8192
+    /// When records were sent last.
+    private var lastSent: UInt64 = 0
+    /// How long to let more records gather behind some, in nanoseconds.
+    private static let rest: UInt64 = 20_000_000
 
     init() throws {
         descriptor = try FileDescriptor.open(
@@ -17,8 +21,14 @@ struct KernelLogReader {
         )
     }
 
+    /// How long what the kernel says now may wait for more of it.
+    var restMilliseconds: CInt {
+        let since = MonotonicClock.nanoseconds - lastSent
+        return since < Self.rest ? CInt((Self.rest - since) / 1_000_000) : 0
+    }
+
     /// Sends every record that has not been sent yet.
-    func forward(to port: Port) {
+    mutating func forward(to port: Port) {
         var records: [String] = []
         while let record = next() {
             records.append(record)
@@ -27,21 +37,21 @@ struct KernelLogReader {
                 records = []
             }
         }
-        if !records.isEmpty { port.send(.kernelLog(records)) }
+        if records.isEmpty { return }
+        port.send(.kernelLog(records))
+        lastSent = MonotonicClock.nanoseconds
     }
 
     private func next() -> String? {
-        while true {
-            do {
-                let bytes = try descriptor.readBytes(upTo: Self.recordLimit)
-                // Further lines hold the record's dictionary (SUBSYSTEM=, DEVICE=), which nobody reads here.
-                return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-            } catch Errno.brokenPipe {
-                // The next read goes on behind the gap; what was in it may have been trouble, so the gap counts as such.
-                return "4,0,0,-;WARNING: the kernel overwrote log records before the agent read them"
-            } catch {
-                return nil
-            }
+        do {
+            let bytes = try descriptor.readSome(upTo: Self.recordLimit)
+            // Further lines hold the record's dictionary (SUBSYSTEM=, DEVICE=), which nobody reads here.
+            return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        } catch .brokenPipe {
+            // The next read goes on behind the gap; what was in it may have been trouble, so the gap counts as such.
+            return "4,0,0,-;WARNING: the kernel overwrote log records before the agent read them"
+        } catch {
+            return nil
         }
     }
 }

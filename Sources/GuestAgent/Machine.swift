@@ -45,22 +45,20 @@ private func insert(_ path: FilePath) throws {
     }
 }
 
-/// Mounts configfs once each time its module appears; who unmounts it has it unmounted.
-struct ConfigfsMount {
-    private var isMounted = false
-
-    mutating func mountIfNew() {
-        let directory = FilePath("/sys/kernel/config")
-        let exists = directory.exists
-        defer { isMounted = exists }
-        if !exists || isMounted { return }
-        do {
-            try SystemCalls.mount(type: "configfs", at: directory)
-        } catch Errno.resourceBusy, Errno.noSuchFileOrDirectory {
-            // A command was faster: it has mounted it, or its module is on its way out.
-        } catch {
-            complain("ringside agent: mount configfs: \(error)")
-        }
+/// Mounts configfs where its module is there; who unmounts it later has it unmounted.
+///
+/// - Parameter patience: how long to wait for its directory, in milliseconds: some kernels announce a module before its
+///   init function has run.
+func mountConfigfs(patience: Int = 0) {
+    let directory = FilePath("/sys/kernel/config")
+    for _ in 0..<patience where !directory.exists { SystemCalls.sleep(microseconds: 1000) }
+    if !directory.exists { return }
+    do {
+        try SystemCalls.mount(type: "configfs", at: directory)
+    } catch .resourceBusy, .noSuchFileOrDirectory {
+        // A command was faster: it has mounted it, or its module is on its way out.
+    } catch {
+        complain("ringside agent: mount configfs: \(error)")
     }
 }
 

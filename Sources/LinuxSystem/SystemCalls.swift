@@ -169,23 +169,6 @@ public enum SystemCalls {
         throw Errno(rawValue: Glibc.errno)
     }
 
-    /// A descriptor that becomes readable when the kernel announces a device or a module (`NETLINK_KOBJECT_UEVENT`).
-    public static func kernelEventDescriptor() throws(Errno) -> FileDescriptor {
-        let kind = CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let events = try result(socket(AF_NETLINK, kind, NETLINK_KOBJECT_UEVENT))
-        // Group 1 is the kernel's own announcements.
-        var address = sockaddr_nl(nl_family: UInt16(AF_NETLINK), nl_pad: 0, nl_pid: 0, nl_groups: 1)
-        let length = socklen_t(MemoryLayout<sockaddr_nl>.size)
-        try result(
-            unsafe withUnsafePointer(to: &address) { address in
-                unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    unsafe bind(events, $0, length)
-                }
-            }
-        )
-        return FileDescriptor(rawValue: events)
-    }
-
     /// Takes one ended child off the kernel's list without waiting; the corresponding C function is `waitpid`.
     ///
     /// - Returns: its process and its exit code, or 128 and the number of the signal that ended it; `nil` when no
@@ -205,7 +188,7 @@ public enum SystemCalls {
     }
 
     @discardableResult
-    private static func result(_ value: CInt) throws(Errno) -> CInt {
+    static func result(_ value: CInt) throws(Errno) -> CInt {
         if value < 0 { throw Errno(rawValue: Glibc.errno) }
         return value
     }
