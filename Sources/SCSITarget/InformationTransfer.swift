@@ -61,10 +61,10 @@ extension Command {
     private func separate(_ bytes: Span<UInt8>, _ blocks: Int) -> (data: [UInt8], tuples: [UInt8]) {
         var (data, tuples): ([UInt8], [UInt8]) = ([], [])
         data.reserveCapacity(blocks * blockSize)
-        for start in stride(from: 0, to: blocks * (blockSize + ProtectionTuple.byteCount), by: blockSize + 8)
-        {
+        let step = blockSize + ProtectionTuple.byteCount
+        for start in stride(from: 0, to: blocks * step, by: step) {
             for index in start..<start + blockSize { data.append(bytes[index]) }
-            for index in start + blockSize..<start + blockSize + 8 { tuples.append(bytes[index]) }
+            for index in start + blockSize..<start + step { tuples.append(bytes[index]) }
         }
         return (data, tuples)
     }
@@ -99,15 +99,22 @@ extension Command {
             var data = [UInt8](repeating: 0, count: range.byteCount)
             var bytes = data.mutableSpan
             let tuples = try read(range, into: &bytes)
-            var joined: [UInt8] = []
-            joined.reserveCapacity(data.count + tuples.count)
-            for index in 0..<Int(range.count) {
-                joined += data[index * blockSize..<(index + 1) * blockSize]
-                joined += tuples[index * 8..<(index + 1) * 8]
-            }
+            let joined = join(data, tuples)
             return Transfer(wanted: joined.count, dataIn: dataIn.fill(from: joined))
         }
     }
+
+    private func join(_ data: [UInt8], _ tuples: [UInt8]) -> [UInt8] {
+        let size = ProtectionTuple.byteCount
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(data.count + tuples.count)
+        for index in 0..<tuples.count / size {
+            bytes += data[index * blockSize..<(index + 1) * blockSize]
+            bytes += tuples[index * size..<(index + 1) * size]
+        }
+        return bytes
+    }
+
     /// Reads as much as there is room for, which may end within a block.
     private func fill(_ range: BlockRange, _ dataIn: inout MutableSpan<UInt8>) throws(Refusal)
         -> (transfer: Transfer, tuples: [UInt8])

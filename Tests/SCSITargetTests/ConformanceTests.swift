@@ -7,10 +7,15 @@ import Testing
 struct ConformanceTests {
     /// Two fail for the tests' own sake: `UnmapSingle` takes the second block of a physical block for the first of the
     /// next, `OneCommand` has no room for a command of 32 bytes.
-    @Test func libiscsi() async throws {
+    @Test(arguments: [nil, ProtectionType.one]) func libiscsi(_ type: ProtectionType?) async throws {
         let target = TargetDevice()
-        let store = try RAMStore(byteCount: 64 << 20)
-        target.attach(LogicalUnit(store: store, identity: UnitIdentity(serial: "conformance")), at: 0)
+        let protection = try type.map { UnitProtection($0, tuples: try MemoryTuples(blocks: 1 << 17)) }
+        let unit = LogicalUnit(
+            store: try RAMStore(byteCount: 64 << 20),
+            identity: UnitIdentity(serial: "conformance"),
+            protection: protection
+        )
+        target.attach(unit, at: 0)
         let server = try ISCSIServer(target)
         defer { server.stop() }
         let names = ["-i", "iqn.2026-11.test:a", "-I", "iqn.2026-11.test:b"]
