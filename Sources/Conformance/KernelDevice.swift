@@ -5,7 +5,7 @@ package import TargetConfig
 
 /// The kernel's vhost-scsi, with targets made for the cases and deleted after them.
 ///
-/// Target 1 has a RAM disk of 8 MiB; target 2 of the same port has none, until one is plugged. A second port has a
+/// Target 1 has a RAM disk of 8 MiB, and one of 1 MiB with protection information; target 2 of the same port has none, until one is plugged. A second port has a
 /// portal group without a nexus.
 package final class KernelDevice: DeviceUnderTest {
     package let implementation: Implementation
@@ -61,6 +61,7 @@ package struct ConformanceTargets {
     private static let port = "naa.5001405c0f0f0001"
     private static let bare = "naa.5001405c0f0f0002"
     private static let spare = "conformance-spare"
+    private static let protected = "conformance-protected"
 
     private let tree: TargetTree
 
@@ -70,7 +71,11 @@ package struct ConformanceTargets {
         // What a run that was killed has left.
         do { try delete() } catch { /* There was nothing. */  }
         do {
-            _ = try tree.create(Self.request(Self.port, 1, [LUNSpec("0=ramdisk:8M")]))
+            let protected = try tree.createBackstore(Self.protected, BackstoreSpec("ramdisk:1M"))
+            let directory = tree.root.appending("target").appending(protected.path)
+            try directory.appending("attrib/pi_prot_type").write("1".utf8)
+            let luns = [try LUNSpec("0=ramdisk:8M"), try LUNSpec("1=name:\(Self.protected)")]
+            _ = try tree.create(Self.request(Self.port, 1, luns))
             _ = try tree.create(Self.request(Self.port, 2, []))
             _ = try tree.createBackstore(Self.spare, BackstoreSpec("ramdisk:1M"))
             try Self.group(in: tree).makeDirectories()
@@ -101,7 +106,7 @@ package struct ConformanceTargets {
             { try group.removeDirectory() },
             { try group.removingLastComponent().removeDirectory() },
             { _ = try tree.delete(Self.port, tag: nil, backstores: .owned) },
-            { try tree.deleteBackstore(Self.spare) },
+            { try tree.deleteBackstore(Self.spare) }, { try tree.deleteBackstore(Self.protected) },
         ]
         let failures = steps.compactMap { step -> (any Error)? in
             do {

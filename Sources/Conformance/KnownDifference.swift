@@ -36,7 +36,7 @@ struct KnownDifference: Sendable {
         }
     }
 
-    static let all: [KnownDifference] = interface + rings + requests + control + events
+    static let all: [KnownDifference] = interface + rings + requests + protection + control + events
 
     private static let interface =
         because("vhost has workers for each ring since 6.5", until: "6.5", ["owner.new-worker": "ENOTTY"])
@@ -89,6 +89,11 @@ struct KnownDifference: Sendable {
             "6.1 takes the response's room for one piece, and writes behind its first",
             ["layout.bad-target-split": "00×63"]
         )
+
+    private static let protection = because(
+        "6.1 neither makes, checks nor clears protection information where none comes with a request",
+        ["protection.inserted": "2", "protection.bad-block-alone": "0"]
+    )
 
     private static let control =
         because("the kernel says FUNCTION SUCCEEDED", ["control.reset": "0a"])

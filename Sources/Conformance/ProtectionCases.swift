@@ -38,7 +38,7 @@ extension ConformanceCase {
             "inserted",
             "WRITE(10) without protection information, READ(10) with it",
             "the guard of the data, and the block's address",
-            "sbc_dif_generate()"
+            "SBC-3, 5.32 (WRPROTECT)"
         ) {
             unit in
             let (data, tuples) = unit.blocks(41, 1, seed: 2)
@@ -116,7 +116,7 @@ extension ConformanceCase {
         },
         protected(
             "bad-block",
-            "READ(10) of four blocks, the third with a wrong guard",
+            "READ(10) with RDPROTECT 1 of four blocks, the third with a wrong guard",
             "CHECK CONDITION, Bh/10h/01h, with the block's address",
             "sbc_dif_verify(): sense_info"
         ) {
@@ -124,9 +124,21 @@ extension ConformanceCase {
             var (data, tuples) = unit.blocks(52, 4, seed: 9)
             tuples[16] ^= 1
             try unit.write(52, data, tuples, code: 3).expectGood()
-            let answer = try unit.read(52, 4, code: 0)
+            let answer = try unit.read(52, 4, code: 1)
             try answer.expectSense(0xb, 0x10, 1)
             try expect("information", [0x80, 0, 0, 0, 54], [answer.sense[0] & 0x80] + answer.sense[3..<7])
+        },
+        protected(
+            "bad-block-alone",
+            "READ(10) without protection information of a block with a wrong guard",
+            "CHECK CONDITION, Bh/10h/01h",
+            "SBC-3, 5.8 (RDPROTECT)"
+        ) {
+            unit in
+            var (data, tuples) = unit.blocks(56, 1, seed: 13)
+            tuples[0] ^= 1
+            try unit.write(56, data, tuples, code: 3).expectGood()
+            try unit.read(56, 1, code: 0).expectSense(0xb, 0x10, 1)
         },
         protected(
             "code-6",
@@ -212,7 +224,7 @@ extension ConformanceCase {
         _ action: String,
         _ expectation: String,
         _ source: String,
-        on transports: Set<Transport> = [.socket],
+        on transports: Set<Transport> = [.kernel, .socket],
         _ body: @escaping @Sendable (ProtectedUnit) throws -> Void
     ) -> ConformanceCase {
         ConformanceCase("protection.\(name)", action, expectation, source, on: transports, needs: .protection)
