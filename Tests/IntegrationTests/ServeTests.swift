@@ -7,7 +7,10 @@ import Testing
 /// A stock guest, with its own kernel's virtio_scsi and sd, on the disks of `ringside serve`.
 @Suite(.needsTestVM, .serialized) struct ServeTests {
     /// An emulator that adds PCI and the device to the machine that it is asked for.
-    private static let emulator = """
+    ///
+    /// - Parameter options: more of them for the device, each behind a comma.
+    static func emulator(_ options: String = "") -> String {
+        """
         #!/bin/sh
         # The machine as it is, with PCI, and the back-end's disks.
         count=$#
@@ -22,9 +25,10 @@ import Testing
             count=$((count - 1))
         done
         exec qemu-system-x86_64 "$@" -chardev "socket,id=scsi,path=${0%/*}/socket" \\
-            -device vhost-user-scsi-pci,chardev=scsi,num_queues=1
+            -device vhost-user-scsi-pci,chardev=scsi,num_queues=1\(options)
 
         """
+    }
 
     /// What the guest does: a file system, its content before and after the cache is dropped, and a reset in between.
     private static let script = """
@@ -122,7 +126,7 @@ import Testing
         let directory = try FilePath.makeTemporaryDirectory(prefix: "serve")
         defer { #expect(throws: Never.self) { try directory.removeTree() } }
         let emulator = directory.appending("qemu")
-        try emulator.write(Self.emulator.utf8, permissions: [.ownerReadWriteExecute])
+        try emulator.write(Self.emulator().utf8, permissions: [.ownerReadWriteExecute])
         try await body(try await ServeProcess(directory, units))
     }
 
