@@ -214,8 +214,10 @@ extension LogicalUnit {
     }
 
     /// Makes an initiator known, which is told POWER ON with its next command: before its commands go past the unit.
-    public func connect(_ nexus: Nexus) {
-        change { $0.meet(nexus) }
+    ///
+    /// - Parameter isContinued: whether another target served it before as this unit, so that it is told nothing.
+    public func connect(_ nexus: Nexus, isContinued: Bool = false) {
+        change { $0.meet(nexus, isContinued ? [] : [.powerOn]) }
     }
 
     /// Forgets an initiator that is gone: its unit attentions, and what it holds by RESERVE. Its persistent

@@ -50,8 +50,10 @@ public final class TargetDevice: Sendable {
     /// Whether a unit's blocks have protection information.
     public var hasProtection: Bool { units.withLock { $0.values.contains { $0.protectionType != nil } } }
 
-    /// Makes an initiator known to every unit: see ``LogicalUnit/connect(_:)``.
-    public func connect(_ nexus: Nexus) { forEach { $0.connect(nexus) } }
+    /// Makes an initiator known to every unit: see ``LogicalUnit/connect(_:isContinued:)``.
+    public func connect(_ nexus: Nexus, isContinued: Bool = false) {
+        forEach { $0.connect(nexus, isContinued: isContinued) }
+    }
 
     /// Forgets an initiator that is gone: see ``LogicalUnit/disconnect(_:)``.
     public func disconnect(_ nexus: Nexus) { forEach { $0.disconnect(nexus) } }

@@ -26,9 +26,9 @@ struct UnitState {
     /// What the observers of the gate were told last.
     var toldGate: UnitGate?
 
-    /// Adds an initiator that is not known yet, which is told of the power on.
-    mutating func meet(_ nexus: Nexus) {
-        if attentions[nexus] == nil { attentions[nexus] = [.powerOn] }
+    /// Adds an initiator that is not known yet, and what it is told first.
+    mutating func meet(_ nexus: Nexus, _ news: [Sense] = [.powerOn]) {
+        if attentions[nexus] == nil { attentions[nexus] = news }
     }
 
     /// Establishes a unit attention for every initiator but one.

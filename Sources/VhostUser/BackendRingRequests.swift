@@ -125,6 +125,7 @@ extension BackendSession {
             memory: table,
             features: features,
             base: ring.base,
+            isContinued: rings.contains { $0.base != 0 },
             kick: ring.kick,
             call: ring.call,
             error: ring.error,

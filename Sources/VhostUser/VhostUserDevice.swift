@@ -32,6 +32,8 @@ public struct RingSetup: Sendable {
     public let features: UInt64
     /// The index of the next available entry.
     public let base: UInt16
+    /// Whether the driver goes on with what another back-end served before: some ring begins in its middle.
+    public let isContinued: Bool
     /// The eventfd by which the driver announces requests; nil where the ring is to be polled.
     public let kick: PassedDescriptor?
     /// The eventfd to interrupt the driver by; nil where it polls.

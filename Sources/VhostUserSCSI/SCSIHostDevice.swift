@@ -28,6 +28,8 @@ public final class SCSIHostDevice: VhostUserDevice {
     private var control: ControlRing?
     private var event: EventRing?
     private var usesHotplug = false
+    /// Whether the units know of the front-end's driver.
+    private var isKnown = false
 
     /// - Parameters:
     ///   - nexus: what the front-end is for the units.
@@ -40,7 +42,6 @@ public final class SCSIHostDevice: VhostUserDevice {
         self.note = note
         let protection: UInt64 = units.hasProtection ? 1 << 3 : 0
         features = 1 << 1 | 1 << 2 | 1 << 28 | 1 << 29 | TransportFeatures.version1 | protection
-        units.connect(nexus)
     }
 
     deinit {
@@ -56,6 +57,7 @@ public final class SCSIHostDevice: VhostUserDevice {
             event = try EventRing(setup)
             usesHotplug = setup.features & 2 != 0
         default:
+            introduce(isContinued: setup.isContinued)
             requests[ring] = try RequestRing(
                 ring,
                 setup,
@@ -79,7 +81,17 @@ public final class SCSIHostDevice: VhostUserDevice {
         }
     }
 
-    public func reset() { units.reset(of: nexus) }
+    public func reset() {
+        units.disconnect(nexus)
+        isKnown = false
+    }
+
+    /// Makes the driver known before its first command. One that was served elsewhere meets no POWER ON: a firmware's
+    /// driver, and whatever was in flight, would take it for a failure.
+    private func introduce(isContinued: Bool) {
+        if !isKnown { units.connect(nexus, isContinued: isContinued) }
+        isKnown = true
+    }
 
     /// The descriptor that tells of control requests; nil where there is none to wait for.
     public var kick: CInt? { control?.kick }

@@ -63,9 +63,11 @@ import SystemPackage
     }
 
     /// Makes an initiator known to all units, before its commands go past them.
-    func connect(_ nexus: Nexus) {
+    ///
+    /// - Parameter isContinued: whether it was served elsewhere and is told of no POWER ON.
+    func connect(_ nexus: Nexus, isContinued: Bool = false) {
         nexuses.withLock { _ = $0.insert(nexus) }
-        all.forEach { $0.connect(nexus) }
+        all.forEach { $0.connect(nexus, isContinued: isContinued) }
     }
 
     /// Forgets an initiator that is gone.
