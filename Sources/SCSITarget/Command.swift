@@ -37,11 +37,19 @@ extension Command {
         }
     }
 
-    /// Makes written data safe.
+    /// Makes written data safe, on a store that has not failed at that yet.
     func flush() throws(Refusal) {
         try writing { () throws(Errno) in
-            try unit.store.flush()
-            try unit.protection?.tuples.flush()
+            if let loss = unit.loss { throw loss }
+            do throws(Errno) {
+                try unit.store.flush()
+                try unit.protection?.tuples.flush()
+            } catch {
+                if !error.passes { unit.noteLoss(error) }
+                throw error
+            }
+            // Another command may have met the failure meanwhile, of which a store tells once.
+            if let loss = unit.loss { throw loss }
         }
     }
 }
@@ -56,6 +64,11 @@ enum Refusal: Error {
     init(_ error: Errno, otherwise sense: Sense) {
         self = error == .noMemory || error == .resourceTemporarilyUnavailable ? .busy : .check(sense)
     }
+}
+
+extension Errno {
+    /// Whether a store that fails so has not begun, and may be asked again.
+    var passes: Bool { self == .resourceTemporarilyUnavailable || self == .socketNotConnected }
 }
 
 /// How much a command moves, in bytes.

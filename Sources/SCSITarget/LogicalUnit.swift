@@ -136,8 +136,27 @@ public final class LogicalUnit: Sendable {
         return (found, settings)
     }
 
-    /// How a command ends that wrote or flushed past the unit, and failed.
-    public func failed(writing error: Errno) -> CommandOutcome { outcome(of: .check(Sense(writing: error))) }
+    /// How a command ends that went past the unit, and failed.
+    ///
+    /// - Parameters:
+    ///   - isReading: whether it was to read.
+    ///   - loses: whether writes that were answered may be gone with it: see ``noteLoss(_:)``.
+    public func failed(_ error: Errno, isReading: Bool, loses: Bool) -> CommandOutcome {
+        if loses { noteLoss(error) }
+        let sense = isReading ? Sense(reading: error) : Sense(writing: error)
+        return outcome(of: Refusal(error, otherwise: sense))
+    }
+
+    /// What the store lost writes by that were answered before, if it did.
+    var loss: Errno? { state.withLock { $0.loss } }
+
+    /// Keeps in mind that the store could not make safe what was written. Who asks it again is told that all is well,
+    /// as it tells of a loss once: so nothing is made safe on this unit any more.
+    func noteLoss(_ error: Errno) {
+        // A shortage passes, what it lost does not come back.
+        let lasting = error == .noMemory ? .ioError : error
+        change { $0.loss = $0.loss ?? lasting }
+    }
 
     private func outcome(of refusal: Refusal) -> CommandOutcome {
         switch refusal {

@@ -52,11 +52,13 @@ public struct Sense: Error, Hashable, Sendable {
         .noSpace: .spaceAllocationFailed, .diskQuotaExceeded: .spaceAllocationFailed,
         .fileTooLarge: .spaceAllocationFailed, .readOnlyFileSystem: .writeProtected,
         .notPermitted: .writeProtected, .badFileDescriptor: .writeProtected,
+        .socketNotConnected: .becomingReady,
     ]
 }
 
 extension Sense {
     static let none = Sense(0x0, 0x00, 0x00)
+    static let becomingReady = Sense(0x2, 0x04, 0x01)
     static let notReadyStopped = Sense(0x2, 0x04, 0x02)
     static let mediumNotPresent = Sense(0x2, 0x3a, 0x00)
     static let writeError = Sense(0x3, 0x0c, 0x00)

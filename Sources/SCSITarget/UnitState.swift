@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import SystemPackage
 
 /// What initiators can set, and the size, as a command finds them.
 struct UnitSettings: Equatable, Sendable {
@@ -23,6 +24,8 @@ struct UnitState {
     /// The initiator that holds the unit by RESERVE.
     var legacyHolder: Nexus?
     var reservations: PersistentReservations
+    /// What the store failed by when it was to make writes safe; nothing that was written before is, from then on.
+    var loss: Errno?
     /// What the observers of the gate were told last.
     var toldGate: UnitGate?
 
@@ -60,7 +63,7 @@ struct UnitState {
         let isOpen = settings.isStarted && isFree && attentions.values.allSatisfy { $0.isEmpty }
         return UnitGate(
             isOpen: isOpen,
-            isWritable: isOpen && !store.isReadOnly && !settings.softwareWriteProtect,
+            isWritable: isOpen && loss == nil && !store.isReadOnly && !settings.softwareWriteProtect,
             flushesWrites: store.hasWriteCache && !settings.writeCache,
             blockCount: settings.blockCount
         )

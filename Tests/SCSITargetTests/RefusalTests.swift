@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import SCSITarget
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -146,19 +147,49 @@ struct RefusalTests {
     }
 
     @Test func failuresOfTheStore() throws {
-        let store = try SpyStore(blocks: 8)
-        let initiator = Initiator(store: store)
         let cases: [(Errno, read: [UInt8], write: [UInt8])] = [
             (.ioError, [3, 0x11, 0], [3, 0x0c, 0]), (.noSpace, [7, 0x27, 7], [7, 0x27, 7]),
             (.readOnlyFileSystem, [7, 0x27, 0], [7, 0x27, 0]), (.badAddress, [4, 0x44, 0], [4, 0x44, 0]),
+            (.socketNotConnected, [2, 0x04, 1], [2, 0x04, 1]),
         ]
         for (error, read, write) in cases {
+            let store = try SpyStore(blocks: 8)
+            let initiator = Initiator(store: store)
             store.fail(with: error)
             #expect(initiator.send(read16(0, 1)).sense == read)
             #expect(initiator.send(write16(0, 1), bytes(0, 512)).sense == write)
             #expect(initiator.send([0x35]).sense == write)
         }
+        let store = try SpyStore(blocks: 8)
         store.fail(with: .noMemory)
-        #expect(initiator.send(read16(0, 1)).outcome.status == .busy)
+        #expect(Initiator(store: store).send(read16(0, 1)).outcome.status == .busy)
+    }
+
+    /// A store tells once that it lost what was written: from then on, the unit says of nothing that it is safe, in
+    /// whatever way it is asked, and whatever is reset. What is only written or read is as good as before.
+    @Test func aFlushThatFailedFailsForGood() throws {
+        let store = try SpyStore(blocks: 8)
+        let initiator = Initiator(store: store)
+        store.fail(with: .ioError)
+        #expect(initiator.send([0x35]).sense == [3, 0x0c, 0])
+        store.fail(with: nil)
+        initiator.target[0]?.reset()
+        #expect(initiator.send([0]).sense == [6, 0x29, 3])
+        for cdb in [[0x35], [0x91], write16(0, 1, flags: 0x08), [0x1b, 0, 0, 0, 0, 0]] {
+            #expect(initiator.send(cdb, bytes(0, 512)).sense == [3, 0x0c, 0], "\(cdb)")
+        }
+        #expect(initiator.isGood(write16(0, 1), bytes(0, 512)))
+        #expect(initiator.isGood(read16(0, 1)))
+        #expect(store.flushes.load(ordering: .relaxed) == 0)
+    }
+
+    /// A store that is away for a while has lost nothing.
+    @Test func aFlushThatDidNotBeginMayBeTriedAgain() throws {
+        let store = try SpyStore(blocks: 8)
+        let initiator = Initiator(store: store)
+        store.fail(with: .socketNotConnected)
+        #expect(initiator.send([0x35]).sense == [2, 0x04, 1])
+        store.fail(with: nil)
+        #expect(initiator.isGood([0x35]))
     }
 }
