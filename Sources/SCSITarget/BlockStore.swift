@@ -15,10 +15,14 @@ public protocol BlockStore: Sendable {
     var byteCount: UInt64 { get }
     /// Whether writes are refused, with WRITE PROTECTED.
     var isReadOnly: Bool { get }
-    /// Whether ranges can be deallocated; they read as zeroes until they are written again.
+    /// Whether ranges can be deallocated.
     var canUnmap: Bool { get }
+    /// Whether what ``discard(_:)`` deallocates reads as zeroes.
+    var unmapsToZeroes: Bool { get }
     /// How many bytes are deallocated at a time, a multiple of ``blockSize``.
     var unmapGranularity: Int { get }
+    /// Where the first whole granule begins, a multiple of ``blockSize``.
+    var unmapAlignment: Int { get }
     /// Whether written data is safe only after ``flush()``.
     var hasWriteCache: Bool { get }
 
@@ -32,6 +36,8 @@ public protocol BlockStore: Sendable {
     ///
     /// - Parameter mayUnmap: whether its space may be given back.
     func zero(_ range: Range<UInt64>, mayUnmap: Bool) throws(Errno)
+    /// Deallocates a range, where ``canUnmap`` says so.
+    func discard(_ range: Range<UInt64>) throws(Errno)
     /// Whether the byte at `offset` has space of its own, and where the run of bytes alike ends.
     func allocation(at offset: UInt64) throws(Errno) -> StoreExtent
 }
@@ -52,9 +58,12 @@ public struct StoreExtent: Equatable, Sendable {
 extension BlockStore {
     public var isReadOnly: Bool { false }
     public var canUnmap: Bool { false }
+    public var unmapsToZeroes: Bool { true }
     public var unmapGranularity: Int { blockSize }
+    public var unmapAlignment: Int { 0 }
     public var hasWriteCache: Bool { false }
     public func flush() throws(Errno) {}
+    public func discard(_ range: Range<UInt64>) throws(Errno) { try zero(range, mayUnmap: true) }
     public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {
         StoreExtent(isAllocated: true, end: byteCount)
     }

@@ -43,7 +43,8 @@ enum CapacityCommands {
         // P_TYPE and PROT_EN; a physical block is of 4 KiB; LBPME and LBPRZ.
         bytes.append(command.unit.protection.map { ($0.type.rawValue - 1) << 1 | 0x01 } ?? 0)
         bytes.append(command.blockSize == 512 ? 3 : 0)
-        bytes += [CommandRow.Presence.withUnmap.holds(on: command.unit) ? 0xc0 : 0, 0x00]
+        let unmaps = CommandRow.Presence.withUnmap.holds(on: command.unit)
+        bytes += [unmaps ? (command.unit.unmapsToZeroes ? 0xc0 : 0x80) : 0, 0x00]
         bytes += [UInt8](repeating: 0, count: 32 - bytes.count)
         return ShortAnswer(bytes, allocation: command.block.length(at: 10, bytes: 4))
     }

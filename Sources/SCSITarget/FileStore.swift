@@ -5,13 +5,15 @@ public import SystemPackage
 
 /// Blocks in a file or on a block device, read and written where they are asked for.
 ///
-/// A file gives deallocated space back where its file system can punch holes; a block device keeps it.
+/// A file gives deallocated space back where its file system can punch holes, a block device where it can discard.
 public final class FileStore: BlockStore {
     public let path: FilePath
     public let blockSize: Int
     public let isReadOnly: Bool
     public let canUnmap: Bool
+    public let unmapsToZeroes: Bool
     public let unmapGranularity: Int
+    public let unmapAlignment: Int
     public let hasWriteCache = true
     private let owner: OwnedDescriptor
     private let size: Atomic<UInt64>
@@ -33,9 +35,11 @@ public final class FileStore: BlockStore {
         let bytes = try owner.descriptor.wholeBlocks(of: blockSize)
         guard BlockSize.divides(bytes, blockSize) else { throw .invalidArgument }
         size = Atomic(bytes)
-        let granularity = try owner.descriptor.holeGranularity(size: bytes)
-        canUnmap = !isReadOnly && granularity != nil
-        unmapGranularity = max(granularity ?? blockSize, blockSize)
+        let limits = try owner.descriptor.provisioning(size: bytes)
+        canUnmap = !isReadOnly && limits != nil
+        unmapsToZeroes = limits?.zeroes ?? true
+        unmapGranularity = BlockSize.rounded(limits?.granularity, blockSize)
+        unmapAlignment = BlockSize.rounded(limits?.alignment, blockSize, atLeast: 0)
     }
 
     /// Looks up the size again, after somebody has changed it; ``LogicalUnit/noteCapacityChange()`` comes next.
@@ -55,8 +59,20 @@ public final class FileStore: BlockStore {
 
     public func zero(_ range: Range<UInt64>, mayUnmap: Bool) throws(Errno) {
         if range.isEmpty { return }
-        if mayUnmap && canUnmap { return try descriptor.punchHole(range) }
+        if mayUnmap && canUnmap && unmapsToZeroes {
+            do throws(Errno) {
+                return try descriptor.punchHole(range)
+            } catch {
+                // A device may refuse what its queue offers.
+                guard error == .notSupported else { throw error }
+            }
+        }
         try zeroing.zero(range, of: descriptor)
+    }
+
+    public func discard(_ range: Range<UInt64>) throws(Errno) {
+        if unmapsToZeroes { return try zero(range, mayUnmap: true) }
+        if !range.isEmpty { try descriptor.discard(range) }
     }
 
     public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {
@@ -94,14 +110,15 @@ extension FileDescriptor {
         return UInt64(end) / UInt64(blockSize) * UInt64(blockSize)
     }
 
-    /// How many bytes are deallocated at a time; nil where the file system or the device cannot.
+    /// How space is given back; nil where the file system or the device cannot.
     ///
-    /// A hole is tried where the file has none of its bytes, behind its end; block devices refuse that.
-    fileprivate func holeGranularity(size: UInt64) throws(Errno) -> Int? {
+    /// In a file, a hole is tried where it has none of its bytes, behind its end.
+    fileprivate func provisioning(size: UInt64) throws(Errno) -> DiscardLimits? {
+        if try isBlockDevice() { return try discardLimits() }
         do throws(Errno) {
             let start = (size + 0xffff) & ~0xffff
             try punchHole(start..<start + 4096)
-            return 4096
+            return DiscardLimits(granularity: 4096, alignment: 0, zeroes: true)
         } catch {
             return nil
         }

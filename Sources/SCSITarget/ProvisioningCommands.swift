@@ -50,7 +50,7 @@ enum ProvisioningCommands {
         if length == 0 { return 0 }
         guard length >= 8, dataOut.count >= length else { throw .check(.parameterListLength) }
         for range in try unmapRanges(command, dataOut.extracting(first: length)) {
-            try command.zero(range, isUnmapped: true)
+            try command.discard(range)
         }
         try command.flushIfForced(false)
         return length
@@ -110,7 +110,7 @@ enum ProvisioningCommands {
         // ANCHOR would keep space for what is unmapped; the bits 1 and 2 change the pattern and are obsolete.
         if block.bit(4, of: 1) { throw .check(.invalidField(byte: 1, bit: 4)) }
         if block[1] & 0x06 != 0 { throw .check(.invalidField(byte: 1, bit: 2)) }
-        if block.bit(3, of: 1) && !CommandRow.Presence.withUnmap.holds(on: command.unit) {
+        if block.bit(3, of: 1) && !command.unit.unmapsToZeroes {
             throw .check(.invalidField(byte: 1, bit: 3))
         }
     }
@@ -168,6 +168,19 @@ enum ProvisioningCommands {
         let most = min(command.settings.blockCount - first, UInt64(UInt32.max))
         return (extent.isAllocated, min(max(extent.end / size, first + 1) - first, most))
     }
+}
+
+extension Command {
+    /// Gives the space of blocks back; those with protection information read as zeroes then, on any store.
+    fileprivate func discard(_ range: BlockRange) throws(Refusal) {
+        if unit.protection != nil { return try zero(range, isUnmapped: true) }
+        try writing { () throws(Errno) in try unit.store.discard(range.bytes) }
+    }
+}
+
+extension LogicalUnit {
+    /// Whether what is unmapped reads as zeroes (LBPRZ), so that WRITE SAME may unmap.
+    var unmapsToZeroes: Bool { CommandRow.Presence.withUnmap.holds(on: self) && store.unmapsToZeroes }
 }
 
 extension Span<UInt8> {

@@ -49,6 +49,11 @@ enum BlockSize {
     static func divides(_ byteCount: UInt64, _ blockSize: Int) -> Bool {
         (blockSize == 512 || blockSize == 4096) && byteCount > 0 && byteCount % UInt64(blockSize) == 0
     }
+
+    /// A number of bytes in whole blocks, `least` blocks or more.
+    static func rounded(_ byteCount: Int?, _ blockSize: Int, atLeast least: Int = 1) -> Int {
+        max((byteCount ?? 0) / blockSize, least) * blockSize
+    }
 }
 
 extension FileDescriptor {

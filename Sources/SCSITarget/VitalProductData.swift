@@ -59,8 +59,8 @@ enum VitalProductData {
         bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapBlocks : 0))
         bytes.append(bigEndian: UInt32(unmaps ? TransferLimits.unmapDescriptors : 0))
         bytes.append(bigEndian: UInt32(unmaps ? unit.store.unmapGranularity / size : 0))
-        // UGAVALID: granules are aligned to block 0.
-        bytes.append(bigEndian: UInt32(unmaps ? 0x8000_0000 : 0))
+        // UGAVALID: the block that the first whole granule begins with.
+        bytes.append(bigEndian: unmaps ? 0x8000_0000 | UInt32(unit.store.unmapAlignment / size) : 0)
         bytes.append(bigEndian: UInt64(LogicalUnit.maximumTransfer / size))
         return bytes + [UInt8](repeating: 0, count: 60 - bytes.count)
     }
@@ -70,8 +70,9 @@ enum VitalProductData {
         [0x00, 0x01, 0, 0, 0x02] + [UInt8](repeating: 0, count: 55)
 
     private static func provisioning(_ unit: LogicalUnit) -> [UInt8] {
-        // LBPU, LBPWS, LBPWS10 and LBPRZ, thin; else fully provisioned.
-        CommandRow.Presence.withUnmap.holds(on: unit) ? [0, 0xe4, 0x02, 0] : [0, 0, 0, 0]
+        guard CommandRow.Presence.withUnmap.holds(on: unit) else { return [0, 0, 0, 0] }
+        // Thin: LBPU, and where that gives zeroes LBPWS, LBPWS10 and LBPRZ.
+        return [0, unit.unmapsToZeroes ? 0xe4 : 0x80, 0x02, 0]
     }
 }
 

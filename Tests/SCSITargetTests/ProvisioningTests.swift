@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
 import SCSITarget
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -84,6 +85,19 @@ struct ProvisioningTests {
         let (cdb, list) = unmap([(11, 1)])
         #expect(initiator.isGood(cdb, list))
         #expect(status(initiator, from: 9) == [[9, 1, 1], [10, 1, 0], [11, 53, 1]])
+    }
+
+    /// What a device discards may read as anything: it is not said to be zero, and WRITE SAME may not discard it.
+    @Test func unmapWithoutZeroes() throws {
+        let store = try SpyStore(blocks: 2048, unmapsToZeroes: false)
+        let initiator = Initiator(store: store)
+        let (cdb, list) = unmap([(8, 8), (64, 32)])
+        #expect(initiator.isGood(cdb, list))
+        #expect(store.discards.load(ordering: .relaxed) == 40 * 512)
+        #expect(initiator.send([0x9e, 0x10] + bytes(0, 8) + bytes(32, 4) + [0, 0]).data[14] == 0x80)
+        #expect(initiator.send([0x12, 1, 0xb2, 0, 64, 0]).data == [0, 0xb2, 0, 4, 0, 0x80, 0x02, 0])
+        let same = [0x93, 0x08] + bytes(32, 8) + bytes(16, 4) + [0, 0]
+        #expect(initiator.send(same, bytes(0, 512)).sense == [5, 0x24, 0])
     }
 
     @Test func filesThatCannotBeStores() throws {

@@ -7,14 +7,17 @@ import SystemPackage
 final class SpyStore: BlockStore {
     let memory: RAMStore
     let isReadOnly: Bool
+    let unmapsToZeroes: Bool
+    let discards = Atomic(0)
     let flushes = Atomic(0)
     private let failure = Mutex<Errno?>(nil)
     private let size: Atomic<UInt64>
 
-    init(blocks: UInt64, isReadOnly: Bool = false) throws {
+    init(blocks: UInt64, isReadOnly: Bool = false, unmapsToZeroes: Bool = true) throws {
         memory = try RAMStore(byteCount: blocks * 512)
         size = Atomic(blocks * 512)
         self.isReadOnly = isReadOnly
+        self.unmapsToZeroes = unmapsToZeroes
     }
 
     var blockSize: Int { 512 }
@@ -47,5 +50,10 @@ final class SpyStore: BlockStore {
     func zero(_ range: Range<UInt64>, mayUnmap: Bool) throws(Errno) {
         try check()
         try memory.zero(range, mayUnmap: mayUnmap)
+    }
+
+    func discard(_ range: Range<UInt64>) throws(Errno) {
+        try check()
+        discards.add(range.count, ordering: .relaxed)
     }
 }
