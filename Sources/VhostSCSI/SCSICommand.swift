@@ -19,6 +19,8 @@ public struct SCSICommand: Equatable, Sendable {
         case read(address: UInt64, blocks: UInt32)
         /// WRITE(10), or WRITE(16) where the numbers do not fit it.
         case write(address: UInt64, blocks: UInt32)
+        /// Any command, by its descriptor block of up to 32 bytes.
+        case raw([UInt8], isWrite: Bool)
     }
 
     public let operation: Operation
@@ -26,7 +28,12 @@ public struct SCSICommand: Equatable, Sendable {
     public let byteCount: Int
 
     /// True where the data goes to the device.
-    var isWrite: Bool { if case .write = operation { true } else { false } }
+    var isWrite: Bool {
+        switch operation {
+        case .write, .raw(_, isWrite: true): true
+        default: false
+        }
+    }
 
     public static let testUnitReady = SCSICommand(operation: .testUnitReady, byteCount: 0)
     public static let inquiry = SCSICommand(operation: .inquiry, byteCount: SCSIInquiry.byteCount)
@@ -46,6 +53,16 @@ public struct SCSICommand: Equatable, Sendable {
         SCSICommand(operation: .write(address: address, blocks: blocks), byteCount: Int(blocks) * blockSize)
     }
 
+    /// Any command.
+    ///
+    /// - Parameters:
+    ///   - block: its descriptor block, up to 32 bytes; missing ones are zero.
+    ///   - byteCount: the size of its data.
+    ///   - isWrite: whether the data goes to the device.
+    public static func raw(_ block: [UInt8], byteCount: Int, isWrite: Bool) -> SCSICommand {
+        SCSICommand(operation: .raw(block, isWrite: isWrite), byteCount: byteCount)
+    }
+
     /// The command's name in the standards.
     public var name: String {
         switch operation {
@@ -56,6 +73,7 @@ public struct SCSICommand: Equatable, Sendable {
         case .readCapacity16: "READ CAPACITY(16)"
         case .read(let address, let blocks): Self.fitsTen(address, blocks) ? "READ(10)" : "READ(16)"
         case .write(let address, let blocks): Self.fitsTen(address, blocks) ? "WRITE(10)" : "WRITE(16)"
+        case .raw(let block, _): "command \(String(block.first ?? 0, radix: 16))h"
         }
     }
 
@@ -87,6 +105,10 @@ public struct SCSICommand: Equatable, Sendable {
                 unsafe vscsi_cdb_write_10(block, UInt32(address), UInt16(blocks))
             } else {
                 unsafe vscsi_cdb_write_16(block, address, blocks)
+            }
+        case .raw(let bytes, _):
+            for index in 0..<Int(VSCSI_CDB_SIZE) {
+                unsafe block[index] = index < bytes.count ? bytes[index] : 0
             }
         }
     }

@@ -145,8 +145,7 @@ public final class SCSIInitiator {
             if response.decodedSense?.isUnitAttention == true { continue }
             if let failure = response.failure { throw refusal(command, lun, failure) }
             if command.isWrite { return [] }
-            let count = max(0, command.byteCount - Int(response.residual))
-            return queue.memory.copy(queue.slots[0].data.slice(0, count))
+            return received(command, response)
         }
         throw refusal(command, lun, "UNIT ATTENTION \(Self.unitAttentions) times in a row")
     }
@@ -157,6 +156,29 @@ public final class SCSIInitiator {
     /// Runs one command once.
     public func send(_ command: SCSICommand, lun: UInt16) throws(OperationError) -> SCSIResponse {
         try exchange(command, lun: lun, .none)
+    }
+
+    /// Runs one command once, with data for the device.
+    ///
+    /// - Parameter data: as many bytes as the command has; none where it brings data.
+    public func send(_ command: SCSICommand, _ data: [UInt8], lun: UInt16) throws(OperationError)
+        -> SCSIResponse
+    {
+        if command.isWrite && data.count <= transferBytes {
+            precondition(data.count == command.byteCount)
+            queue.memory.write(queue.slots[0].data) { bytes in
+                for (index, byte) in data.enumerated() {
+                    bytes.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+                }
+            }
+        }
+        return try send(command, lun: lun)
+    }
+
+    /// The data that the last command brought, without what its residual says was not transferred.
+    public func received(_ command: SCSICommand, _ response: SCSIResponse) -> [UInt8] {
+        let count = max(0, command.byteCount - Int(response.residual))
+        return queue.memory.copy(queue.slots[0].data.slice(0, count))
     }
 
     /// Runs one command once, with data and protection information that are in the first slot's buffers.

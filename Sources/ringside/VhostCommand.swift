@@ -29,7 +29,7 @@ struct VhostCommand: ParsableCommand {
         subcommands: [
             VhostOpenCommand.self, VhostProbeCommand.self, VhostVerifyCommand.self, VhostBenchCommand.self,
             VhostConformCommand.self,
-            VhostManageCommand.self, VhostWatchCommand.self,
+            VhostManageCommand.self, VhostSendCommand.self, VhostWatchCommand.self,
         ]
     )
 }
