@@ -62,7 +62,7 @@ let package = Package(
         .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
         .target(
             name: "CTargetQueue",
-            dependencies: ["CUring", "CVirtioSCSI", "CVirtqueue"],
+            dependencies: ["CNBD", "CUring", "CVirtioSCSI", "CVirtqueue"],
             cSettings: coreSettings + [.define("_GNU_SOURCE")]
         ),
         .target(

@@ -49,6 +49,8 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 	made->wake = -1;
 	made->spin_max = setup->spin_ns;
 	made->spin = setup->spin_ns;
+	for (__u32 i = 0; i < QUEUE_SLOTS; i++)
+		slot_release(made, &made->slots[i]);
 	error = queue_start(made, setup);
 	if (error) {
 		tq_queue_destroy(made);
@@ -76,9 +78,12 @@ const struct vscsi_request *tq_queue_command(const struct tq_queue *queue,
 	return queue->command;
 }
 
-int tq_queue_failure(const struct tq_queue *queue)
+int tq_queue_failure(const struct tq_queue *queue, _Bool *loses)
 {
-	return queue->command_slot ? queue->command_slot->failure : 0;
+	const struct slot *slot = queue->command_slot;
+
+	*loses = slot && slot->safe && READ_ONCE(slot->unit->failure);
+	return slot ? slot->failure : 0;
 }
 
 void tq_queue_answer(struct tq_queue *queue,
@@ -95,7 +100,7 @@ void tq_queue_answer(struct tq_queue *queue,
 	answer_used(queue, chain, RESPONSE_BYTES + bytes);
 	queue->counters.handed++;
 	if (queue->command_slot)
-		file_release(queue, queue->command_slot);
+		slot_release(queue, queue->command_slot);
 	queue->command_slot = NULL;
 	queue->command = NULL;
 }

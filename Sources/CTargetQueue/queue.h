@@ -8,33 +8,44 @@
 #include <liburing.h>
 #include <sys/uio.h>
 
+#include "nbd_link.h"
 #include "target_queue.h"
 #include "vq_platform.h"
 
 #define QUEUE_BATCH 32
-/* Commands that files may be busy with at a time. */
+/* Commands that stores may be busy with at a time: what the ring can hold. */
 #define QUEUE_SLOTS 128
 
 #define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
 
 /**
- * struct slot - a command that a file is busy with
+ * struct slot - a command that a store is busy with
+ * @remote: what an NBD server was asked for; the first, to be found by it
+ * @queue: whose command it is
+ * @unit: what it is for
  * @request: the command
  * @chain: its chain, pointing into @segments
- * @bytes: how much the file is to read or write
- * @flushes: whether it is to make safe what it has instead
- * @failure: errno of a flush that failed, or 0
- * @next: next free slot, or next failed one
+ * @bytes: how much is to be read or written; 0 of a flush
+ * @safe: whether its end says that writes are on stable storage
+ * @failure: errno that it ends with, or 0 if it can be tried in another way
+ * @next: next free slot, next failed one, or next in the queue's @returned
+ * @copy: the data, if the guest has it in pieces that the server must not see
+ * @result: what came of @remote
  * @segments: the chain's segments
  * @vector: the part of them that data goes to or comes from
  */
 struct slot {
+	struct nbd_request remote;
+	struct tq_queue *queue;
+	struct tq_unit *unit;
 	struct vscsi_request request;
 	struct vq_chain chain;
 	__u64 bytes;
-	bool flushes;
+	bool safe;
 	int failure;
 	struct slot *next;
+	void *copy;
+	int result;
 	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
 	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
 };
@@ -48,14 +59,18 @@ struct slot {
  * @request: the command that is looked at
  * @command: the command that the caller has
  * @command_chain: its chain
- * @command_slot: its slot, if it failed in a file
+ * @command_slot: its slot, if it failed in a store
  * @at: next of @chains to look at
  * @taken: how many of @chains there are
  * @done: how many of @used wait to be published
- * @busy: commands that files are busy with
+ * @busy: commands that stores are busy with
+ * @filing: of these, io_uring
+ * @copied: size of the copies of data for NBD servers
  * @submitted: how many of the entries for the kernel it was not told of
  * @free: slots that are free
- * @failed: slots that the file did not serve in full
+ * @failed: slots that the store did not serve in full
+ * @returned: slots that NBD servers are done with; other threads add to it
+ * @sleeps: whether the queue's thread may be asleep
  * @resume: heads that were in flight when the last device died
  * @resume_at: next of @resume
  * @resume_count: how many there are
@@ -92,9 +107,13 @@ struct tq_queue {
 	__u32 taken;
 	__u32 done;
 	__u32 busy;
+	__u32 filing;
+	__u64 copied;
 	__u32 submitted;
 	struct slot *free;
 	struct slot *failed;
+	struct slot *returned;
+	bool sleeps;
 	__u16 *resume;
 	__u32 resume_at;
 	__u32 resume_count;
@@ -159,14 +178,34 @@ int file_setup(struct tq_queue *queue);
 void file_teardown(struct tq_queue *queue);
 bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
 		const struct transfer *transfer, const struct vq_chain *chain);
-bool file_start(struct tq_queue *queue, const struct tq_unit *unit,
+bool file_start(struct tq_queue *queue, struct tq_unit *unit,
 		const struct transfer *transfer, const struct vq_chain *chain);
-bool file_flush(struct tq_queue *queue, const struct tq_unit *unit,
+bool file_flush(struct tq_queue *queue, struct tq_unit *unit,
 		const struct vq_chain *chain);
 void file_submit(struct tq_queue *queue);
 bool file_reap(struct tq_queue *queue);
-void file_wait(struct tq_queue *queue);
-void file_release(struct tq_queue *queue, struct slot *slot);
+
+/* remote.c: reads, writes and flushes of NBD servers. */
+bool remote_start(struct tq_queue *queue, struct tq_unit *unit,
+		  const struct transfer *transfer,
+		  const struct vq_chain *chain);
+bool remote_flush(struct tq_queue *queue, struct tq_unit *unit,
+		  const struct vq_chain *chain);
+bool remote_reap(struct tq_queue *queue);
+
+/* slot.c: commands that are under way; NULL if there are as many as can be. */
+struct slot *slot_take(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct vq_chain *chain);
+void slot_release(struct tq_queue *queue, struct slot *slot);
+/* What the slot is to move. */
+void slot_transfer(struct slot *slot, const struct transfer *transfer);
+/* The pieces that the data goes to or comes from; returns how many. */
+int slot_vector(const struct vq_chain *chain,
+		const struct vscsi_request *request,
+		const struct transfer *transfer, struct iovec *vector);
+/* What came of all slots of a batch is noted before the first is finished. */
+void slot_note(struct slot *slot, int result);
+void slot_finish(struct tq_queue *queue, struct slot *slot, int result);
 
 /* inflight.c: the area that survives this process. */
 int inflight_recover(struct tq_queue *queue, __u32 *base);
@@ -177,6 +216,7 @@ void inflight_batch_done(struct tq_queue *queue);
 
 /* rest.c: what to do when there is nothing to do. */
 void rest(struct tq_queue *queue);
+void rest_wait(struct tq_queue *queue);
 void rest_wake(const struct tq_queue *queue);
 
 #endif

@@ -42,24 +42,42 @@ static void rest_drain(int fd, __u64 *times)
 		*times += count;
 }
 
-static void rest_sleep(struct tq_queue *queue)
+/* Sleeps until a store is done, somebody wakes us, or @kick is signalled. */
+static bool rest_poll(struct tq_queue *queue, int kick, int timeout)
 {
 	struct pollfd events[] = {
 		{.fd = queue->wake, .events = POLLIN},
-		{.fd = queue->kick, .events = POLLIN},
-		{.fd = queue->busy ? queue->uring.ring_fd : -1,
+		{.fd = kick, .events = POLLIN},
+		{.fd = queue->filing ? queue->uring.ring_fd : -1,
 		 .events = POLLIN},
 	};
-	__u64 unused = 0, start = rest_now();
+	__u64 unused = 0;
+	int ready = 0;
+
+	__atomic_store_n(&queue->sleeps, true, __ATOMIC_SEQ_CST);
+	/* Who adds to the list from here on sees that we sleep. */
+	if (!__atomic_load_n(&queue->returned, __ATOMIC_SEQ_CST))
+		ready = poll(events, 3, timeout);
+	__atomic_store_n(&queue->sleeps, false, __ATOMIC_RELAXED);
+	if (ready > 0 && events[0].revents)
+		rest_drain(queue->wake, &unused);
+	if (ready > 0 && events[1].revents)
+		rest_drain(queue->kick, &queue->counters.kicks);
+	return ready > 0;
+}
+
+static void rest_sleep(struct tq_queue *queue)
+{
+	__u64 start = rest_now();
 
 	queue->counters.sleeps++;
-	if (poll(events, 3, queue->kick < 0 ? POLL_PERIOD : -1) <= 0)
-		return;
-	if (events[0].revents)
-		rest_drain(queue->wake, &unused);
-	if (events[1].revents)
-		rest_drain(queue->kick, &queue->counters.kicks);
-	rest_learn(queue, rest_now() - start);
+	if (rest_poll(queue, queue->kick, queue->kick < 0 ? POLL_PERIOD : -1))
+		rest_learn(queue, rest_now() - start);
+}
+
+void rest_wait(struct tq_queue *queue)
+{
+	(void)rest_poll(queue, -1, -1);
 }
 
 void rest(struct tq_queue *queue)

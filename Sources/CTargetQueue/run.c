@@ -42,22 +42,36 @@ static enum served run_hand(struct tq_queue *queue,
 }
 
 /* Flushes, where that is what the command asks for. */
-static enum served run_other(struct tq_queue *queue, const struct tq_unit *unit,
+static enum served run_other(struct tq_queue *queue, struct tq_unit *unit,
 			     const struct vq_chain *chain)
 {
+	bool begun = true;
+
 	if (!flush_decode(&queue->request, unit))
 		return run_hand(queue, &queue->request, chain);
-	if (unit->store != TQ_STORE_FILE)
+	if (unit->store == TQ_STORE_FILE)
+		begun = file_flush(queue, unit, chain);
+	else if (unit->store == TQ_STORE_REMOTE)
+		begun = remote_flush(queue, unit, chain);
+	else
 		answer_good(queue, chain, &queue->request, 0);
-	else if (!file_flush(queue, unit, chain))
-		return run_hand(queue, &queue->request, chain);
-	return SERVED_DONE;
+	return begun ? SERVED_DONE : run_hand(queue, &queue->request, chain);
+}
+
+/* Reads or writes where that takes waiting; false if it cannot begin. */
+static bool run_later(struct tq_queue *queue, struct tq_unit *unit,
+		      const struct transfer *transfer,
+		      const struct vq_chain *chain)
+{
+	if (unit->store == TQ_STORE_FILE)
+		return file_start(queue, unit, transfer, chain);
+	return remote_start(queue, unit, transfer, chain);
 }
 
 static enum served run_command(struct tq_queue *queue,
 			       const struct vq_chain *chain)
 {
-	const struct tq_unit *unit =
+	struct tq_unit *unit =
 		run_unit(queue->map, &queue->request.command.address);
 	struct transfer transfer;
 
@@ -65,8 +79,8 @@ static enum served run_command(struct tq_queue *queue,
 		return run_hand(queue, &queue->request, chain);
 	if (unlikely(!transfer_decode(&queue->request, unit, &transfer)))
 		return run_other(queue, unit, chain);
-	if (unit->store == TQ_STORE_FILE) {
-		if (file_start(queue, unit, &transfer, chain))
+	if (unit->store == TQ_STORE_FILE || unit->store == TQ_STORE_REMOTE) {
+		if (run_later(queue, unit, &transfer, chain))
 			return SERVED_DONE;
 		return run_hand(queue, &queue->request, chain);
 	}
@@ -94,7 +108,7 @@ static enum served run_chain(struct tq_queue *queue,
 	return SERVED_DONE;
 }
 
-/* A file did not serve it in full: the caller finds out why, and says so. */
+/* A store did not serve it in full: the caller finds out why, and says so. */
 static enum served run_failed(struct tq_queue *queue)
 {
 	struct slot *slot = queue->failed;
@@ -175,10 +189,17 @@ static bool run_draining(struct tq_queue *queue, bool *stop)
 	return false;
 }
 
+static bool run_reap(struct tq_queue *queue)
+{
+	bool filed = file_reap(queue);
+
+	return remote_reap(queue) || filed;
+}
+
 /* One round without commands for the caller; 1 asks for another. */
 static int run_round(struct tq_queue *queue)
 {
-	bool reaped = file_reap(queue), stop;
+	bool reaped = run_reap(queue), stop;
 	int error;
 
 	file_submit(queue);
@@ -186,7 +207,7 @@ static int run_round(struct tq_queue *queue)
 	if (queue->failed || reaped)
 		return 1;
 	if (run_draining(queue, &stop)) {
-		file_wait(queue);
+		rest_wait(queue);
 		return 1;
 	}
 	if (stop)
@@ -206,8 +227,8 @@ static int run_broken(struct tq_queue *queue, int error)
 {
 	while (queue->busy && !queue->failed) {
 		file_submit(queue);
-		file_wait(queue);
-		(void)file_reap(queue);
+		rest_wait(queue);
+		(void)run_reap(queue);
 	}
 	answer_publish(queue);
 	return queue->failed ? 1 : error;

@@ -114,9 +114,12 @@ import Virtqueue
         guard let target = units[request.command.address.target] else {
             return respond(response: UInt8(VIRTIO_SCSI_S_BAD_TARGET))
         }
-        let failure = unsafe tq_queue_failure(queue)
+        var loses = false
+        let failure = unsafe tq_queue_failure(queue, &loses)
         if failure != 0, let unit = target[request.command.address.lun] {
-            return respond(unit.failed(writing: Errno(rawValue: failure)), provided: 0, [])
+            let isReading = request.direction == VSCSI_FROM_DEVICE
+            let outcome = unit.failed(Errno(rawValue: failure), isReading: isReading, loses: loses)
+            return respond(outcome, provided: Int(clamping: request.data_bytes), [])
         }
         // More than any command has is no information.
         guard request.pi_bytes <= LogicalUnit.maximumInformation else {

@@ -113,6 +113,10 @@ import SystemPackage
         case let store as FileStore:
             unsafe entry.store = tq_store_of(store.descriptor.rawValue)
             unsafe entry.file = store.descriptor.rawValue
+        case let store as NBDStore:
+            unsafe entry.store = TQ_STORE_REMOTE
+            unsafe entry.link = store.connection.link
+            unsafe entry.stable = store.connection.shape.hasStableWrites
         default: return nil
         }
         unsafe entry.block_shift = UInt32(store.blockSize.trailingZeroBitCount)

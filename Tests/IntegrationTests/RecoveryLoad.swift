@@ -18,8 +18,8 @@ final class RecoveryLoad {
 
     /// How many writes were acknowledged.
     private(set) var acknowledged = 0
-    /// How many commands were answered by a unit attention, and sent again.
-    private(set) var attentions = 0
+    /// How many commands ended with each sense key; they are sent again.
+    private(set) var refusals: [UInt8: Int] = [:]
     private var memory: GuestMemory
     /// Nobody uses these two, which a device has all the same.
     private let control: DriverQueue
@@ -29,6 +29,8 @@ final class RecoveryLoad {
     /// The number that each slot's block holds, and the one that is being written.
     private var held = [UInt64](repeating: 0, count: slots)
     private var idle = Array(0..<slots)
+    /// The slots whose last write failed, so that their blocks may hold the next number already.
+    private var uncertain: Set<Int> = []
     private let disk: FileDescriptor
     private var session: FrontEndSession?
     private var area: InflightArea?
@@ -98,7 +100,8 @@ final class RecoveryLoad {
         var found: [String] = []
         for slot in 0..<Self.slots {
             let number = try number(in: slot)
-            let isNext = mayBeUnderWay && !idle.contains(slot) && number == held[slot] + 1
+            let mayBeNext = mayBeUnderWay && !idle.contains(slot) || uncertain.contains(slot)
+            let isNext = mayBeNext && number == held[slot] + 1
             if number != held[slot] && !isNext {
                 found.append("block \(slot) holds \(number), not \(held[slot])")
             }
@@ -127,22 +130,25 @@ final class RecoveryLoad {
 
     private func finish(_ slot: Int) throws {
         let response = requests[slot].response
-        let (status, answer) = memory.read(response) { bytes in
-            // Inside of the response.
+        let (status, answer, key) = memory.read(response) { bytes in
+            // Inside of the response; the sense key is in the third byte of the sense data.
             unsafe (
                 bytes.unsafeLoad(fromByteOffset: 10, as: UInt8.self),
-                bytes.unsafeLoad(fromByteOffset: 11, as: UInt8.self)
+                bytes.unsafeLoad(fromByteOffset: 11, as: UInt8.self),
+                bytes.unsafeLoad(fromByteOffset: 14, as: UInt8.self)
             )
         }
         switch (answer, status) {
         case (0, 0):
             held[slot] += 1
             acknowledged += 1
+            uncertain.remove(slot)
             guard try number(in: slot) == held[slot] else {
                 throw OperationError("write", "block \(slot)", cause: "\(held[slot]) is not in the file")
             }
-        // Every connection begins with POWER ON.
-        case (0, 2): attentions += 1
+        case (0, 2):
+            refusals[key, default: 0] += 1
+            uncertain.insert(slot)
         default: throw OperationError("write", "block \(slot)", cause: "response \(answer), status \(status)")
         }
         fill(slot, block: slot + Self.slots, number: .max)

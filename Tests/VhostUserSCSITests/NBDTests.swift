@@ -10,12 +10,19 @@ import VhostUserSCSI
 struct NBDTests {
     private static let byteCount = 4 << 20
 
-    private static func start(_ directory: FilePath, options: String = "writable=on") throws -> ChildProcess {
+    /// - Parameter faults: of QEMU's `blkdebug`, which fails what it is told to.
+    private static func start(
+        _ directory: FilePath,
+        options: String = "writable=on",
+        faults: String = ""
+    ) throws -> ChildProcess {
         let (file, socket) = (directory.appending("file"), directory.appending("nbd"))
         if socket.exists { try socket.removeFile() }
         let daemon = try ChildProcess.spawn(
             arguments: [
-                "qemu-storage-daemon", "--blockdev", "file,filename=\(file),node-name=n,discard=unmap",
+                "qemu-storage-daemon", "--blockdev",
+                "raw,node-name=n,discard=unmap,file.driver=blkdebug,file.discard=unmap,file.image.driver=file,"
+                    + "file.image.discard=unmap,file.image.filename=\(file)\(faults)",
                 "--nbd-server", "addr.type=unix,addr.path=\(socket)", "--export",
                 "nbd,id=e,node-name=n,name=disk,\(options)",
             ],
@@ -33,13 +40,15 @@ struct NBDTests {
 
     private func withDaemon(
         _ options: String = "writable=on",
+        faults: String = "",
+        depth: Int = 4,
         _ body: (FilePath, inout ChildProcess, SCSIInitiator) throws -> Void
     ) throws {
         let directory = try FilePath.makeTemporaryDirectory(prefix: "nbd")
         try directory.appending("file").makeFile(byteCount: Int64(Self.byteCount))
-        var daemon = try Self.start(directory, options: options)
+        var daemon = try Self.start(directory, options: options, faults: faults)
         let server = try RunningServer(["0=nbd:nbd+unix:///disk?socket=\(directory)/nbd"])
-        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0, depth: 4)
+        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0, depth: depth)
         try body(directory, &daemon, initiator)
         try initiator.detach()
         try server.end()
@@ -47,8 +56,9 @@ struct NBDTests {
         try directory.removeTree()
     }
 
+    /// 32 commands at a time.
     @Test func whatIsWrittenIsInTheServersFile() throws {
-        try withDaemon { directory, _, initiator in
+        try withDaemon(depth: 32) { directory, _, initiator in
             let result = try SurfaceCheck(seed: 7).run(on: initiator, lun: 0)
             #expect(result.byteCount == Self.byteCount)
             let command = SCSICommand.read(address: 9, blocks: 1, blockSize: 512)
@@ -70,16 +80,85 @@ struct NBDTests {
         try withDaemon { directory, daemon, initiator in
             let read = SCSICommand.read(address: 0, blocks: 1, blockSize: 512)
             try initiator.testUnitReady(lun: 0)
-            try Self.end(daemon)
-            // MEDIUM ERROR, UNRECOVERED READ ERROR
+            #expect(try initiator.send(write, lun: 0).isGood)
+            #expect(try initiator.send(flush, lun: 0).isGood)
+            try lose(&daemon, directory, initiator)
             let failed = try initiator.send(read, lun: 0)
-            #expect(failed.status == 2 && failed.sense[2] == 3 && failed.sense[12] == 0x11, "\(failed)")
+            #expect(failed.decodedSense == Self.becomingReady, "\(failed)")
             daemon = try Self.start(directory)
-            // It may not listen yet.
-            for _ in 0..<100 where try !initiator.send(read, lun: 0).isGood {
+            // It may not be found yet.
+            for _ in 0..<200 where try !initiator.send(read, lun: 0).isGood {
                 SystemCalls.sleep(microseconds: 10_000)
             }
             #expect(try initiator.send(read, lun: 0).isGood)
+            // All that was written is safe.
+            #expect(try initiator.send(flush, lun: 0).isGood)
+        }
+    }
+
+    private let write = SCSICommand.write(address: 0, blocks: 1, blockSize: 512)
+    private let stable = SCSICommand.raw([0x2a, 0x08, 0, 0, 0, 0, 0, 0, 1, 0], byteCount: 512, isWrite: true)
+    private let flush = SCSICommand.raw([0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0], byteCount: 0, isWrite: false)
+    private static let becomingReady = SCSISense(key: 2, code: 4, qualifier: 1)
+    private static let writeError = SCSISense(key: 3, code: 0x0c, qualifier: 0)
+
+    /// Ends the server, and waits until that is known.
+    private func lose(
+        _ daemon: inout ChildProcess,
+        _ directory: FilePath,
+        _ initiator: SCSIInitiator
+    ) throws {
+        try Self.end(daemon)
+        let read = SCSICommand.read(address: 0, blocks: 1, blockSize: 512)
+        for _ in 0..<100 where try initiator.send(read, lun: 0).isGood {
+            SystemCalls.sleep(microseconds: 10_000)
+        }
+    }
+
+    /// What was answered, and not made safe, may be gone with the server: nothing says later that it is safe.
+    @Test func aFlushFailsForGoodAfterUnsafeWritesWereLost() throws {
+        try withDaemon { directory, daemon, initiator in
+            try initiator.testUnitReady(lun: 0)
+            #expect(try initiator.send(write, lun: 0).isGood)
+            try lose(&daemon, directory, initiator)
+            daemon = try Self.start(directory)
+            for _ in 0..<200 where try !initiator.send(write, lun: 0).isGood {
+                SystemCalls.sleep(microseconds: 10_000)
+            }
+            for command in [flush, flush, stable] {
+                #expect(try initiator.send(command, lun: 0).decodedSense == Self.writeError)
+            }
+            #expect(try initiator.send(write, lun: 0).isGood)
+        }
+    }
+
+    /// A fault that the server's disk has once.
+    private static func fault(_ event: String, _ error: CInt) -> String {
+        let fault = ",file.inject-error.0"
+        return "\(fault).event=\(event)\(fault).errno=\(error)\(fault).once=on"
+    }
+
+    /// A server's disk tells once that it lost what was written.
+    @Test func aFlushThatFailedFailsForGood() throws {
+        try withDaemon(faults: Self.fault("flush_to_disk", EIO)) { _, _, initiator in
+            try initiator.testUnitReady(lun: 0)
+            #expect(try initiator.send(write, lun: 0).isGood)
+            for command in [flush, flush, stable] {
+                #expect(try initiator.send(command, lun: 0).decodedSense == Self.writeError)
+            }
+            #expect(try initiator.send(write, lun: 0).isGood)
+            #expect(try initiator.send(.read(address: 0, blocks: 1, blockSize: 512), lun: 0).isGood)
+        }
+    }
+
+    /// A server that has no room for a write is none that lost anything.
+    @Test func aServerThatIsFullSaysSo() throws {
+        try withDaemon(faults: Self.fault("write_aio", ENOSPC)) { _, _, initiator in
+            try initiator.testUnitReady(lun: 0)
+            let refused = try initiator.send(write, lun: 0)
+            // DATA PROTECT, SPACE ALLOCATION FAILED WRITE PROTECT
+            #expect(refused.decodedSense == SCSISense(key: 7, code: 0x27, qualifier: 7), "\(refused)")
+            for command in [write, flush, stable] { #expect(try initiator.send(command, lun: 0).isGood) }
         }
     }
 

@@ -3,8 +3,11 @@
  * A connection to an NBD server, through libnbd, which is loaded when the
  * first is made: who needs none need not have it.
  *
- * Each function but nbd_link_close() may be called from any thread, one at a
- * time for a connection.
+ * Any number of requests may be under way on it at a time. A thread of its own
+ * takes the answers, and makes the connection anew where it is lost: until
+ * then, requests fail with -ENOTCONN. Writes that were answered and not made
+ * safe by a flush may be lost with a connection; from then on, flushes and
+ * stable writes fail with -EIO, however often they are tried.
  */
 #ifndef NBD_LINK_H
 #define NBD_LINK_H
@@ -18,17 +21,17 @@ struct nbd_link;
  * @bytes: its size
  * @read_only: whether writes are refused
  * @flushes: whether it has a cache that can be flushed
+ * @stable: whether single writes can be made stable (FUA)
  * @zeroes: whether ranges can be made zero
  * @trims: whether ranges can be given back
- * @shared: whether several connections see each other's writes at once
  */
 struct nbd_shape {
 	__u64 bytes;
 	_Bool read_only;
 	_Bool flushes;
+	_Bool stable;
 	_Bool zeroes;
 	_Bool trims;
-	_Bool shared;
 };
 
 /**
@@ -43,60 +46,65 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 		  struct nbd_link **link);
 
 /**
- * nbd_link_close() - end a connection
+ * nbd_link_close() - end a connection that has no request under way
  * @link: the connection, or NULL
  */
 void nbd_link_close(struct nbd_link *link);
 
 /**
- * nbd_link_alive() - whether the server is still there
- * @link: the connection
- *
- * Return: false if it is of no use any more.
+ * enum nbd_operation - what a request is for
+ * @NBD_READ: read
+ * @NBD_WRITE: write
+ * @NBD_FLUSH: make safe what was written and answered
+ * @NBD_ZERO: make a range zero
  */
-_Bool nbd_link_alive(struct nbd_link *link);
+enum nbd_operation {
+	NBD_READ,
+	NBD_WRITE,
+	NBD_FLUSH,
+	NBD_ZERO,
+};
 
 /**
- * nbd_link_read() - read
- * @link: the connection
- * @data: where to
- * @bytes: how much, up to 32 MiB
- * @offset: from where
- *
- * Return: 0, or what the server or libnbd gives.
+ * struct nbd_request - a request
+ * @operation: what it is for
+ * @data: where to read to, or what to write
+ * @bytes: how much, up to 32 MiB; of NBD_ZERO up to 4 GiB - 1
+ * @offset: where
+ * @stable: whether what it writes is to be safe when it is answered; the
+ *	export's shape says whether it can be
+ * @trims: whether the space of what becomes zero may be given back
+ * @done: called with 0, -ENOTCONN, or what the server gives; on any thread, at
+ *	times before nbd_link_start() returns. It must not use the link
+ * @link: for the link
+ * @mark: for the link
  */
-int nbd_link_read(struct nbd_link *link, void *data, __u64 bytes, __u64 offset);
+struct nbd_request {
+	enum nbd_operation operation;
+	void *data;
+	__u64 bytes;
+	__u64 offset;
+	_Bool stable;
+	_Bool trims;
+	void (*done)(struct nbd_request *request, int result);
+	struct nbd_link *link;
+	__u64 mark;
+};
 
 /**
- * nbd_link_write() - write
- * @link: the connection
- * @data: what
- * @bytes: how much, up to 32 MiB
- * @offset: where to
- *
- * Return: 0, or what the server or libnbd gives.
+ * nbd_link_start() - send a request
+ * @link: the connection; any thread may do this
+ * @request: the request; stays where it is, as its data does, until @done
  */
-int nbd_link_write(struct nbd_link *link, const void *data, __u64 bytes,
-		   __u64 offset);
+void nbd_link_start(struct nbd_link *link, struct nbd_request *request);
 
 /**
- * nbd_link_flush() - make safe what was written, over any connection
- * @link: the connection
+ * nbd_link_run() - send a request and wait for its answer
+ * @link: the connection; any thread may do this
+ * @request: the request, without @done
  *
- * Return: 0, or what the server or libnbd gives.
+ * Return: what @done would be given.
  */
-int nbd_link_flush(struct nbd_link *link);
-
-/**
- * nbd_link_zero() - make a range zero
- * @link: the connection
- * @bytes: its size, up to 4 GiB - 1
- * @offset: its beginning
- * @trims: whether its space may be given back
- *
- * Return: 0, or what the server or libnbd gives.
- */
-int nbd_link_zero(struct nbd_link *link, __u64 bytes, __u64 offset,
-		  _Bool trims);
+int nbd_link_run(struct nbd_link *link, struct nbd_request *request);
 
 #endif

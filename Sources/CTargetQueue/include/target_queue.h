@@ -25,6 +25,8 @@
 #include "virtio_scsi_request.h"
 #include "virtqueue.h"
 
+struct nbd_link;
+
 /* What may be done to a unit without asking its owner. */
 #define TQ_OPEN_READ  1
 #define TQ_OPEN_WRITE 2
@@ -36,6 +38,7 @@
  * @TQ_STORE_NULL: nowhere: reads leave the buffer as it is, writes are lost
  * @TQ_STORE_MEMORY: in memory of this process
  * @TQ_STORE_FILE: in a file or block device, read and written by io_uring
+ * @TQ_STORE_REMOTE: behind an NBD server, asked over a connection
  * @TQ_STORE_PAGES: in a file that is memory, read and written at once:
  *	io_uring would hand its requests to threads that do just that
  */
@@ -43,6 +46,7 @@ enum tq_store {
 	TQ_STORE_NULL,
 	TQ_STORE_MEMORY,
 	TQ_STORE_FILE,
+	TQ_STORE_REMOTE,
 	TQ_STORE_PAGES,
 };
 
@@ -61,10 +65,14 @@ enum tq_store tq_store_of(int file);
  * @blocks: how many blocks there are
  * @memory: TQ_STORE_MEMORY: the first block
  * @file: TQ_STORE_FILE, TQ_STORE_PAGES: descriptor
+ * @link: TQ_STORE_REMOTE: the connection
+ * @stable: TQ_STORE_REMOTE: whether single writes can be made stable
  * @open: TQ_OPEN_*
+ * @failure: errno by which writes that were answered may be lost, or 0: from
+ *	then on, nothing says any more that they are safe
  *
- * @blocks and @open are changed by tq_unit_open() alone; everything else stays
- * as it is for as long as a queue may use it.
+ * @blocks and @open are changed by tq_unit_open() alone, @failure by queues;
+ * everything else stays as it is for as long as a queue may use it.
  */
 struct tq_unit {
 	enum tq_store store;
@@ -72,7 +80,10 @@ struct tq_unit {
 	__u64 blocks;
 	void *memory;
 	int file;
+	struct nbd_link *link;
+	_Bool stable;
 	__u32 open;
+	__u32 failure;
 };
 
 /**
@@ -216,11 +227,12 @@ const struct vscsi_request *tq_queue_command(const struct tq_queue *queue,
 /**
  * tq_queue_failure() - what went wrong already
  * @queue: a queue that tq_queue_run() returned TQ_COMMAND for
+ * @loses: whether writes that were answered before may be lost by it
  *
- * Return: 0 for a command that the caller is to carry out; the errno that a
- * flush failed with, which is to be the answer.
+ * Return: 0 for a command that the caller is to carry out; the errno that the
+ * store failed with, which is to be the answer.
  */
-int tq_queue_failure(const struct tq_queue *queue);
+int tq_queue_failure(const struct tq_queue *queue, _Bool *loses);
 
 /**
  * tq_queue_answer() - answer the command that the caller has

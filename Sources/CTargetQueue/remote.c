@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Commands for NBD servers. A connection's thread takes the answers, and puts
+ * the slots on a list of the queue that they belong to.
+ */
+#include <stdlib.h>
+
+#include "queue.h"
+
+/* What a queue's commands may keep of data that the guest has in pieces. */
+#define REMOTE_BYTES_MAX (32u << 20)
+
+/* On any thread. */
+static void remote_done(struct nbd_request *request, int result)
+{
+	/* It is the first of the slot. */
+	struct slot *slot = (struct slot *)request;
+	struct tq_queue *queue = slot->queue;
+
+	slot->result = result;
+	slot->next = __atomic_load_n(&queue->returned, __ATOMIC_RELAXED);
+	/* Pairs with rest_poll(), which says first that it sleeps. */
+	while (!__atomic_compare_exchange_n(&queue->returned, &slot->next, slot,
+					    true, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
+	if (__atomic_load_n(&queue->sleeps, __ATOMIC_SEQ_CST))
+		rest_wake(queue);
+}
+
+static void remote_send(struct slot *slot, enum nbd_operation operation)
+{
+	slot->remote.operation = operation;
+	slot->remote.bytes = slot->bytes;
+	slot->remote.stable = slot->safe && operation == NBD_WRITE;
+	slot->remote.done = remote_done;
+	nbd_link_start(slot->unit->link, &slot->remote);
+}
+
+/* Data in one piece goes by itself, anything else through a copy. */
+static bool remote_data(struct tq_queue *queue, struct slot *slot,
+			const struct transfer *transfer)
+{
+	const struct vq_chain *chain = &slot->chain;
+	int count = slot_vector(chain, &slot->request, transfer, slot->vector);
+
+	slot->copy = NULL;
+	slot->remote.data = slot->vector[0].iov_base;
+	if (count == 1)
+		return true;
+	if (queue->copied + transfer->bytes > REMOTE_BYTES_MAX)
+		return false;
+	slot->copy = malloc(transfer->bytes);
+	if (!slot->copy)
+		return false;
+	queue->copied += transfer->bytes;
+	slot->remote.data = slot->copy;
+	if (transfer->write)
+		(void)vq_chain_read(chain, slot->request.data_offset,
+				    slot->copy, transfer->bytes);
+	return true;
+}
+
+bool remote_start(struct tq_queue *queue, struct tq_unit *unit,
+		  const struct transfer *transfer, const struct vq_chain *chain)
+{
+	struct slot *slot;
+
+	if (transfer->write && transfer->stable && !unit->stable)
+		return false;
+	slot = slot_take(queue, unit, chain);
+	if (!slot)
+		return false;
+	slot_transfer(slot, transfer);
+	if (!remote_data(queue, slot, transfer)) {
+		queue->busy--;
+		slot_release(queue, slot);
+		return false;
+	}
+	slot->remote.offset = transfer->offset;
+	remote_send(slot, transfer->write ? NBD_WRITE : NBD_READ);
+	return true;
+}
+
+bool remote_flush(struct tq_queue *queue, struct tq_unit *unit,
+		  const struct vq_chain *chain)
+{
+	struct slot *slot = slot_take(queue, unit, chain);
+
+	if (!slot)
+		return false;
+	slot->copy = NULL;
+	remote_send(slot, NBD_FLUSH);
+	return true;
+}
+
+static void remote_finish(struct tq_queue *queue, struct slot *slot)
+{
+	int result = slot->result;
+
+	if (slot->copy && !result && slot->remote.operation == NBD_READ)
+		(void)vq_chain_write(&slot->chain, slot->request.data_offset,
+				     slot->copy, slot->bytes);
+	if (slot->copy)
+		queue->copied -= slot->bytes;
+	free(slot->copy);
+	/* There is nothing that the caller could try in another way. */
+	slot->failure = -result;
+	slot_finish(queue, slot, result ? result : (int)slot->bytes);
+}
+
+bool remote_reap(struct tq_queue *queue)
+{
+	struct slot *slot, *next;
+
+	/* Only this thread takes from the list. */
+	if (!__atomic_load_n(&queue->returned, __ATOMIC_RELAXED))
+		return false;
+	next = __atomic_exchange_n(&queue->returned, NULL, __ATOMIC_ACQUIRE);
+	for (slot = next; slot; slot = slot->next)
+		slot_note(slot, slot->result);
+	while (next) {
+		slot = next;
+		next = slot->next;
+		remote_finish(queue, slot);
+	}
+	return true;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "queue.h"
+
+void slot_release(struct tq_queue *queue, struct slot *slot)
+{
+	slot->next = queue->free;
+	queue->free = slot;
+}
+
+struct slot *slot_take(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct vq_chain *chain)
+{
+	struct slot *slot = queue->free;
+
+	if (!slot)
+		return NULL;
+	queue->free = slot->next;
+	queue->busy++;
+	slot->queue = queue;
+	slot->unit = unit;
+	/* Copied: chains come in borrowed storage. */
+	slot->request = queue->request;
+	slot->bytes = 0;
+	slot->safe = true;
+	slot->failure = 0;
+	slot->chain = *chain;
+	slot->chain.segments = slot->segments;
+	memcpy(slot->segments, chain->segments,
+	       (chain->readable + chain->writable) * sizeof(*chain->segments));
+	return slot;
+}
+
+void slot_transfer(struct slot *slot, const struct transfer *transfer)
+{
+	slot->bytes = transfer->bytes;
+	slot->safe = transfer->write && transfer->stable;
+}
+
+int slot_vector(const struct vq_chain *chain,
+		const struct vscsi_request *request,
+		const struct transfer *transfer, struct iovec *vector)
+{
+	const struct vq_segment *from =
+		chain->segments + (transfer->write ? 0 : chain->readable);
+	__u64 skip = request->data_offset, left = transfer->bytes;
+	int count = 0;
+
+	for (; left; from++) {
+		__u64 part;
+
+		if (skip >= from->len) {
+			skip -= from->len;
+			continue;
+		}
+		part = min_t(__u64, from->len - skip, left);
+		vector[count].iov_base = (char *)from->base + skip;
+		vector[count++].iov_len = part;
+		left -= part;
+		skip = 0;
+	}
+	return count;
+}
+
+/*
+ * A store tells once that it lost what was written before, and it may be any
+ * command that is to make writes safe which it tells.
+ */
+void slot_note(struct slot *slot, int result)
+{
+	if (!slot->safe || result >= 0)
+		return;
+	if (slot->bytes ? result == -EIO
+			: result != -EAGAIN && result != -ENOTCONN)
+		WRITE_ONCE(slot->unit->failure, (__u32)-result);
+}
+
+void slot_finish(struct tq_queue *queue, struct slot *slot, int result)
+{
+	int lost = (int)READ_ONCE(slot->unit->failure);
+
+	queue->busy--;
+	if (slot->safe && lost)
+		slot->failure = lost;
+	if (slot->failure || result < 0 || (__u64)result != slot->bytes) {
+		slot->next = queue->failed;
+		queue->failed = slot;
+		return;
+	}
+	answer_good(queue, &slot->chain, &slot->request, slot->bytes);
+	slot_release(queue, slot);
+}
