@@ -4,7 +4,11 @@
  * line: nanoseconds for each request, processor time of the back-end for each
  * in nanoseconds, kicks and interrupts for 1000 requests.
  *
- *	serve_load scsi|blk poll|sleep|idle DEPTH BLOCKS SECONDS PID SOCKET
+ *	serve_load scsi|blk poll|sleep|adapt|idle DEPTH BLOCKS SECONDS PID
+ *SOCKET
+ *
+ * It waits for answers by looking for them, by sleeping, or by looking for them
+ * for 50 microseconds and then sleeping, as both ends of a busy host do.
  *
  * BLOCKS of 512 bytes are the device's size; before it measures, everything is
  * written and read back, unless it is negative.
@@ -26,6 +30,7 @@
 #define DEPTH_MAX      64
 #define MEMORY_BYTES   (4ULL << 20)
 #define CLOCK_REQUESTS 1024
+#define SPIN_NS	       50000
 
 /**
  * struct slot - a request
@@ -52,6 +57,8 @@ struct slot {
  * @slots: requests
  * @scsi: whether it is a SCSI device
  * @sleeps: whether we wait by sleeping
+ * @spins: whether we look for answers for a while before we sleep
+ * @since: when we ran out of answers, 0 while there are some
  * @depth: requests in flight
  * @chunks: pieces of DATA_BYTES that the device has
  * @random: state of the generator
@@ -63,6 +70,8 @@ struct load {
 	struct slot slots[DEPTH_MAX];
 	bool scsi;
 	bool sleeps;
+	bool spins;
+	__u64 since;
 	unsigned int depth;
 	__u64 chunks;
 	__u64 random;
@@ -140,6 +149,19 @@ static void load_kick(struct load *load)
 	(void)eventfd_write(load->link.kick, 1);
 }
 
+/* Whether it is too early to sleep. */
+static bool load_spin(struct load *load)
+{
+	__u64 now;
+
+	if (!load->spins)
+		return false;
+	now = load_now(CLOCK_MONOTONIC);
+	if (!load->since)
+		load->since = now;
+	return now - load->since < SPIN_NS;
+}
+
 static __u32 load_reap(struct load *load, struct vq_completion *done)
 {
 	__u32 count;
@@ -151,8 +173,12 @@ static __u32 load_reap(struct load *load, struct vq_completion *done)
 		link_must(!vq_driver_reap(&load->link.driver, done, DEPTH_MAX,
 					  &count),
 			  "the back-end broke the ring");
-		if (count || !load->sleeps)
+		if (count || !load->sleeps) {
+			load->since = 0;
 			return count;
+		}
+		if (load_spin(load))
+			continue;
 		if (vq_driver_enable_callback(&load->link.driver))
 			continue;
 		load->wakes++;
@@ -160,6 +186,7 @@ static __u32 load_reap(struct load *load, struct vq_completion *done)
 		(void)poll(&event, 1, -1);
 		(void)eventfd_read(load->link.call, &signals);
 		vq_driver_disable_callback(&load->link.driver);
+		load->since = 0;
 	}
 }
 
@@ -251,7 +278,7 @@ static void load_make(struct load *load, const char *path)
 				  "no address");
 	}
 	link_start(&load->link, load->scsi ? 2 : 0);
-	if (!load->sleeps)
+	if (!load->sleeps || load->spins)
 		vq_driver_disable_callback(&load->link.driver);
 	/* A SCSI device has something to say first. */
 	if (load->scsi)
@@ -288,13 +315,15 @@ int main(int argc, char **argv)
 	long long blocks;
 
 	if (argc != 8) {
-		fprintf(stderr, "usage: serve_load scsi|blk poll|sleep|idle "
+		fprintf(stderr, "usage: serve_load scsi|blk "
+				"poll|sleep|adapt|idle "
 				"DEPTH BLOCKS SECONDS PID SOCKET\n");
 		return 2;
 	}
 	blocks = atoll(argv[4]);
 	load.scsi = !strcmp(argv[1], "scsi");
 	load.sleeps = strcmp(argv[2], "poll");
+	load.spins = !strcmp(argv[2], "adapt");
 	load.depth = (unsigned int)atoi(argv[3]);
 	load.chunks = (__u64)llabs(blocks) / DATA_BLOCKS;
 	load.random = 1;
