@@ -17,7 +17,7 @@ public final class FileStore: BlockStore {
     public let hasWriteCache = true
     private let owner: OwnedDescriptor
     private let size: Atomic<UInt64>
-    private let zeroing = Zeroing()
+    private let zeroing: Zeroing
 
     /// The open file, for a caller that reads and writes past the store; valid while the store lives.
     public var descriptor: FileDescriptor { owner.descriptor }
@@ -37,6 +37,8 @@ public final class FileStore: BlockStore {
         size = Atomic(bytes)
         let limits = try owner.descriptor.provisioning(size: bytes)
         canUnmap = !isReadOnly && limits != nil
+        // A device that is asked to zero and cannot without unmapping no longer does either.
+        zeroing = Zeroing(isRefused: try owner.descriptor.isBlockDevice() && canUnmap)
         unmapsToZeroes = limits?.zeroes ?? true
         unmapGranularity = BlockSize.rounded(limits?.granularity, blockSize)
         unmapAlignment = BlockSize.rounded(limits?.alignment, blockSize, atLeast: 0)
@@ -82,7 +84,9 @@ public final class FileStore: BlockStore {
 
 /// Zeroing without giving space back: by the file system where it can, else by writing.
 private struct Zeroing: ~Copyable {
-    private let isRefused = Atomic(false)
+    private let isRefused: Atomic<Bool>
+
+    init(isRefused: Bool) { self.isRefused = Atomic(isRefused) }
 
     func zero(_ range: Range<UInt64>, of file: FileDescriptor) throws(Errno) {
         if !isRefused.load(ordering: .relaxed) {

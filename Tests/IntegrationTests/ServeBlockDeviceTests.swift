@@ -11,7 +11,9 @@ import Testing
         cd /tmp
         serve() {
             ringside serve --socket s --lun "0=file:$1" >log 2>&1 &
-            until [ -S s ]; do sleep 0.1; done
+            for tries in $(seq 100); do [ -S s ] && return; sleep 0.1; done
+            cat log
+            exit 1
         }
         send() { what=$1; shift; echo "$what: $(ringside vhost send --socket s --cdb "$@" | tr '\\n' ' ')"; }
         # Blocks 2048 to 6143.
@@ -90,7 +92,7 @@ import Testing
         let script = """
             modprobe sd_mod
             modprobe scsi_debug dev_size_mb=16 lbpu=1 lbpws=0 lbpws10=0 unmap_granularity=16
-            until [ -b /dev/sda ]; do sleep 0.1; done
+            for tries in $(seq 100); do [ -b /dev/sda ] && break; sleep 0.1; done
             tr '\\0' x </dev/zero | dd of=/dev/sda bs=1M count=16 iflag=fullblock conv=fsync 2>/dev/null
             has() { echo "$1: $(cat /sys/bus/pseudo/drivers/scsi_debug/map)"; }
             serve /dev/sda
