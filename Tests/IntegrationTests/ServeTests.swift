@@ -31,6 +31,8 @@ import Testing
     }
 
     /// What the guest does: a file system, its content before and after the cache is dropped, and a reset in between.
+    ///
+    /// `RINGSIDE_FIO_LOOPS` makes it write and verify more often.
     private static let script = """
         set -e
         for module in virtio_pci virtio_scsi sd_mod sg ext4; do modprobe $module; done
@@ -50,7 +52,8 @@ import Testing
         before=$(sha256sum < /mnt/file)
         if [ -x "$(command -v fio)" ]; then
             fio --name=verify --filename=/mnt/verify --size=24M --rw=randwrite --bsrange=512-64k --ioengine=libaio \\
-                --direct=1 --iodepth=32 --verify=crc32c --verify_fatal=1 --loops=4 --minimal > /tmp/fio
+                --direct=1 --iodepth=32 --verify=crc32c --verify_fatal=1 --minimal \\
+                --loops=\(SystemCalls.environmentValue("RINGSIDE_FIO_LOOPS") ?? "4") > /tmp/fio
             rm /mnt/verify
         fi
         umount /mnt
