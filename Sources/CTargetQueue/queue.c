@@ -65,6 +65,7 @@ void tq_queue_destroy(struct tq_queue *queue)
 	if (!queue)
 		return;
 	file_teardown(queue);
+	remote_teardown(queue);
 	if (queue->wake >= 0)
 		(void)close(queue->wake);
 	free(queue->resume);

@@ -70,6 +70,7 @@ struct slot {
  * @free: slots that are free
  * @failed: slots that the store did not serve in full
  * @returned: slots that NBD servers are done with; other threads add to it
+ * @returning: how many threads are about to do that
  * @sleeps: whether the queue's thread may be asleep
  * @resume: heads that were in flight when the last device died
  * @resume_at: next of @resume
@@ -113,6 +114,7 @@ struct tq_queue {
 	struct slot *free;
 	struct slot *failed;
 	struct slot *returned;
+	__u32 returning;
 	bool sleeps;
 	__u16 *resume;
 	__u32 resume_at;
@@ -192,6 +194,7 @@ bool remote_start(struct tq_queue *queue, struct tq_unit *unit,
 bool remote_flush(struct tq_queue *queue, struct tq_unit *unit,
 		  const struct vq_chain *chain);
 bool remote_reap(struct tq_queue *queue);
+void remote_teardown(struct tq_queue *queue);
 
 /* slot.c: commands that are under way; NULL if there are as many as can be. */
 struct slot *slot_take(struct tq_queue *queue, struct tq_unit *unit,

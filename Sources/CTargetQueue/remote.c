@@ -18,6 +18,8 @@ static void remote_done(struct nbd_request *request, int result)
 	struct tq_queue *queue = slot->queue;
 
 	slot->result = result;
+	/* Pairs with remote_teardown(): once the slot is there, all may go. */
+	__atomic_add_fetch(&queue->returning, 1, __ATOMIC_RELAXED);
 	slot->next = __atomic_load_n(&queue->returned, __ATOMIC_RELAXED);
 	/* Pairs with rest_poll(), which says first that it sleeps. */
 	while (!__atomic_compare_exchange_n(&queue->returned, &slot->next, slot,
@@ -26,6 +28,13 @@ static void remote_done(struct nbd_request *request, int result)
 		;
 	if (__atomic_load_n(&queue->sleeps, __ATOMIC_SEQ_CST))
 		rest_wake(queue);
+	__atomic_sub_fetch(&queue->returning, 1, __ATOMIC_RELEASE);
+}
+
+void remote_teardown(struct tq_queue *queue)
+{
+	while (__atomic_load_n(&queue->returning, __ATOMIC_ACQUIRE))
+		cpu_relax();
 }
 
 static void remote_send(struct slot *slot, enum nbd_operation operation)
