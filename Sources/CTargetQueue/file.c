@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "queue.h"
@@ -7,9 +8,13 @@
 enum tq_store tq_store_of(int file)
 {
 	struct statfs system;
+	struct stat status;
 
 	/* Whatever else it is, io_uring can serve it. */
 	if (fstatfs(file, &system) || system.f_type != TMPFS_MAGIC)
+		return TQ_STORE_FILE;
+	/* The name of a device may be in such a file system, too. */
+	if (fstat(file, &status) || !S_ISREG(status.st_mode))
 		return TQ_STORE_FILE;
 	return TQ_STORE_PAGES;
 }
