@@ -108,10 +108,11 @@ import Testing
             #expect(try Self.bytes(lines["provisioning"])[5...6] == [0x80, 0x02])
             #expect(try Self.bytes(lines["limits"])[28..<36] == [0, 0, 0, 16, 0x80, 0, 0, 0])
             #expect(lines["unmapped"]?.hasPrefix("GOOD") == true)
-            #expect(lines["after-unmap"] == "0-2047,6144-32767")
+            // In granules.
+            #expect(lines["after-unmap"] == "0-127,384-2047")
             #expect(lines["given"]?.contains("(5h/24h/00h)") == true)
             #expect(lines["cleared"]?.hasPrefix("GOOD") == true)
-            #expect(lines["after-clear"] == "0-2047,6144-32767")
+            #expect(lines["after-clear"] == "0-127,384-2047")
         }
     }
 

@@ -8,7 +8,7 @@ BEGIN {
 	say["qnull"] = "qemu-storage-daemon, null-co"
 	say["qthreads"] = "qemu-storage-daemon, tmpfs file, aio=threads"
 	say["floor"] = "a thread that spins, and wakes who sleeps"
-	say["sleep"] = "a driver that always sleeps"; say["adapt"] = "one that spins for 50 µs, then sleeps"
+	say["sleep"] = "a driver that always sleeps"; say["adapt"] = "a driver that spins for 50 µs, then sleeps"
 	say["quring"] = "qemu-storage-daemon, tmpfs file, aio=io_uring"
 }
 {
