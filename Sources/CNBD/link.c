@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,19 @@ static void *link_serve(void *opaque)
 	return NULL;
 }
 
+/* Signals are for the program's own threads. */
+static int link_spawn(struct nbd_link *link)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&link->thread, NULL, link_serve, link);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -error;
+}
+
 static int link_begin(struct nbd_link *link, const char *uri)
 {
 	int error;
@@ -210,15 +224,14 @@ static int link_begin(struct nbd_link *link, const char *uri)
 	if (error)
 		return error;
 	link->usable = true;
-	return -pthread_create(&link->thread, NULL, link_serve, link);
+	return link_spawn(link);
 }
 
 static void link_free(struct nbd_link *link)
 {
 	if (link->handle)
 		link->nbd->close(link->handle);
-	if (link->wake >= 0)
-		(void)close(link->wake);
+	(void)close(link->wake);
 	pthread_mutex_destroy(&link->lock);
 	free(link->uri);
 	free(link);
@@ -250,8 +263,6 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 
 void nbd_link_close(struct nbd_link *link)
 {
-	if (!link)
-		return;
 	pthread_mutex_lock(&link->lock);
 	link->ends = true;
 	pthread_mutex_unlock(&link->lock);

@@ -47,7 +47,7 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 
 /**
  * nbd_link_close() - end a connection that has no request under way
- * @link: the connection, or NULL
+ * @link: the connection
  */
 void nbd_link_close(struct nbd_link *link);
 
