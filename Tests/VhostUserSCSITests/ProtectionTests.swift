@@ -7,26 +7,9 @@ import VhostUserSCSI
 
 /// Protection information the whole way: over a socket, with and without `VIRTIO_SCSI_F_T10_PI`.
 struct ProtectionTests {
-    private func withInitiator(
-        _ units: [String],
-        protection: Bool,
-        _ body: (SCSIInitiator) throws -> Void
-    ) throws {
-        let server = try RunningServer(units)
-        let transport = try SocketTransport(server.socket, protection: protection)
-        let initiator = try SCSIInitiator(transport, target: 0, depth: 4)
-        do {
-            try body(initiator)
-        } catch {
-            Issue.record("\(error); the server said \(server.said)")
-        }
-        try initiator.detach()
-        try server.end()
-    }
-
     @Test(arguments: ["ramdisk:8M,pi=1", "ramdisk:8M,pi=1,bs=4096"])
     func aDriverSendsItsOwn(_ store: String) throws {
-        try withInitiator(["0=\(store)"], protection: true) { initiator in
+        try RunningServer.withInitiator(["0=\(store)"], depth: 4, protection: true) { initiator in
             let result = try ProtectionCheck(seed: 3).run(on: initiator, lun: 0)
             #expect(result.blocks == (store.contains("4096") ? 2048 : 16384))
             #expect(result.wrongGuard.contains("guard"), "\(result.wrongGuard)")
@@ -38,7 +21,7 @@ struct ProtectionTests {
 
     @Test(arguments: ["ramdisk:8M,pi=1", "ramdisk:8M,pi=2", "ramdisk:8M,pi=3,bs=4096"])
     func aDriverThatKnowsNothingOfIt(_ store: String) throws {
-        try withInitiator(["0=\(store)", "1=ramdisk:1M"], protection: false) { initiator in
+        try RunningServer.withInitiator(["0=\(store)", "1=ramdisk:1M"], depth: 4) { initiator in
             _ = try SurfaceCheck(seed: 5).run(on: initiator, lun: 0)
         }
     }
@@ -48,7 +31,7 @@ struct ProtectionTests {
             (["0=ramdisk:1M", "5=ramdisk:1M,pi=3"], true), (["0=ramdisk:1M,pi=0"], false),
         ] {
             let server = try RunningServer(units)
-            let transport = try SocketTransport(server.socket, protection: true)
+            let transport = try SocketTransport(server.socket, depth: 4, protection: true)
             #expect(transport.features.contains(.t10PI) == offers)
             try server.end()
         }
@@ -61,7 +44,7 @@ struct ProtectionTests {
         let disk = directory.appending("disk")
         try disk.makeFile(byteCount: 1 << 20)
         let unit = "0=file:\(disk),pi=1"
-        try withInitiator([unit], protection: true) { initiator in
+        try RunningServer.withInitiator([unit], depth: 4, protection: true) { initiator in
             _ = try ProtectionCheck(seed: 6).run(on: initiator, lun: 0)
         }
         for (file, byte) in [(disk, 100 * 512 + 7), (FilePath(disk.string + ".protection"), 200 * 8)] {
@@ -70,7 +53,7 @@ struct ProtectionTests {
             try file.write(bytes)
         }
         for protection in [true, false] {
-            try withInitiator([unit], protection: protection) { initiator in
+            try RunningServer.withInitiator([unit], depth: 4, protection: protection) { initiator in
                 try initiator.testUnitReady(lun: 0)
                 for block: UInt64 in [100, 200] {
                     let read = SCSICommand.read(address: block - 1, blocks: 3, blockSize: 512)

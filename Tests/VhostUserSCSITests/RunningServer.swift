@@ -3,6 +3,8 @@ import LinuxSystem
 import SCSITarget
 import Synchronization
 import SystemPackage
+import Testing
+import VhostSCSI
 import VhostUserSCSI
 
 /// A server on a thread of its own, at a socket in a temporary directory.
@@ -48,6 +50,27 @@ final class RunningServer {
         EventFD.signal(stop.number)
         thread.join()
         try directory.removeTree()
+    }
+
+    /// Serves units to an initiator over a socket, to the end of `body`.
+    static func withInitiator(
+        _ specifications: [String],
+        target: UInt8 = 0,
+        depth: Int = 1,
+        spin: Duration = .microseconds(50),
+        protection: Bool = false,
+        _ body: (SCSIInitiator) throws -> Void
+    ) throws {
+        let server = try RunningServer(specifications, spin: spin)
+        let transport = try SocketTransport(server.socket, protection: protection)
+        let initiator = try SCSIInitiator(transport, target: target, depth: depth)
+        do {
+            try body(initiator)
+        } catch {
+            Issue.record("\(error); the server said \(server.said)")
+        }
+        try initiator.detach()
+        try server.end()
     }
 }
 

@@ -7,30 +7,11 @@ import VhostUserSCSI
 
 /// The whole way: a front-end of our own, over a real socket, to stores of each kind.
 struct ServeTests {
-    private func withInitiator(
-        _ units: [String],
-        target: UInt8 = 0,
-        depth: Int = 1,
-        spin: Duration = .microseconds(50),
-        _ body: (SCSIInitiator) throws -> Void
-    ) throws {
-        let server = try RunningServer(units, spin: spin)
-        let transport = try SocketTransport(server.socket)
-        let initiator = try SCSIInitiator(transport, target: target, depth: depth)
-        do {
-            try body(initiator)
-        } catch {
-            Issue.record("\(error); the server said \(server.said)")
-        }
-        try initiator.detach()
-        try server.end()
-    }
-
     private let read = SCSICommand.read(address: 0, blocks: 1, blockSize: 512)
 
     @Test(arguments: ["ramdisk:8M", "ramdisk:8M,bs=4096"])
     func whatIsWrittenIsReadBack(_ store: String) throws {
-        try withInitiator(["0=\(store)"], depth: 16) { (initiator) throws in
+        try RunningServer.withInitiator(["0=\(store)"], depth: 16) { (initiator) throws in
             let result = try SurfaceCheck(seed: 3).run(on: initiator, lun: 0)
             #expect(result.byteCount == 8 << 20)
         }
@@ -42,13 +23,14 @@ struct ServeTests {
         let directory = try FilePath.makeTemporaryDirectory(prefix: "disk", in: FilePath(place))
         let file = directory.appending("disk.img")
         try file.write([UInt8](repeating: 0, count: 4 << 20))
-        try withInitiator(["0=file:\(file)"], depth: 8, spin: .microseconds(spin)) { (initiator) throws in
+        let wait = Duration.microseconds(spin)
+        try RunningServer.withInitiator(["0=file:\(file)"], depth: 8, spin: wait) { (initiator) throws in
             _ = try SurfaceCheck(seed: 5).run(on: initiator, lun: 0)
         }
         let bytes = try file.readAll()
         #expect(bytes.count == 4 << 20 && !bytes[4096..<4608].allSatisfy { $0 == 0 })
         // A later server gives out what is in the file, with 4096-byte blocks too.
-        try withInitiator(["0=file:\(file),bs=4096,ro=on"]) { (initiator) throws in
+        try RunningServer.withInitiator(["0=file:\(file),bs=4096,ro=on"]) { (initiator) throws in
             let command = SCSICommand.read(address: 1, blocks: 1, blockSize: 4096)
             #expect(try initiator.execute(command, lun: 0) == Array(bytes[4096..<8192]))
             let write = SCSICommand.write(address: 1, blocks: 1, blockSize: 4096)
@@ -61,22 +43,22 @@ struct ServeTests {
 
     @Test func unitsAreFoundByTargetAndNumber() throws {
         let units = ["0=ramdisk:1M", "5=null:2M", "7:1=ramdisk:3M"]
-        try withInitiator(units) { (initiator) throws in
+        try RunningServer.withInitiator(units) { (initiator) throws in
             #expect(try initiator.reportLUNs() == [0, 5])
             #expect(try initiator.readCapacity(lun: 5).byteCount == 2 << 20)
         }
-        try withInitiator(units, target: 7) { (initiator) throws in
+        try RunningServer.withInitiator(units, target: 7) { (initiator) throws in
             #expect(try initiator.reportLUNs() == [1])
             #expect(try initiator.readCapacity(lun: 1).byteCount == 3 << 20)
         }
-        try withInitiator(units, target: 8) { (initiator) throws in
+        try RunningServer.withInitiator(units, target: 8) { (initiator) throws in
             // VIRTIO_SCSI_S_BAD_TARGET
             #expect(try initiator.send(.testUnitReady, lun: 0).response == 3)
         }
     }
 
     @Test func theFirstCommandMeetsAUnitAttention() throws {
-        try withInitiator(["0=ramdisk:1M"]) { (initiator) throws in
+        try RunningServer.withInitiator(["0=ramdisk:1M"]) { (initiator) throws in
             let first = try initiator.send(read, lun: 0)
             #expect(first.status == 2)
             #expect(first.decodedSense?.isUnitAttention == true)
@@ -86,7 +68,7 @@ struct ServeTests {
     }
 
     @Test func aReadBehindTheEndIsRefused() throws {
-        try withInitiator(["0=ramdisk:1M"]) { (initiator) throws in
+        try RunningServer.withInitiator(["0=ramdisk:1M"]) { (initiator) throws in
             try initiator.testUnitReady(lun: 0)
             let behind = SCSICommand.read(address: 2048, blocks: 1, blockSize: 512)
             let answer = try initiator.send(behind, lun: 0)
