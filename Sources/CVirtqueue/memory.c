@@ -5,6 +5,8 @@
 /* A bucket is 2 to the power of so many bytes. */
 #define BUCKET_BITS 5
 
+_Static_assert(sizeof(struct vq_bucket) == 1 << BUCKET_BITS, "BUCKET_BITS");
+
 /* Insertion sort: tables are short and mostly sorted. */
 static void memory_sort(struct vq_region *regions, __u32 count)
 {

@@ -51,7 +51,10 @@ private func insert(_ path: FilePath) throws {
 ///   init function has run.
 func mountConfigfs(patience: Int = 0) {
     let directory = FilePath("/sys/kernel/config")
-    for _ in 0..<patience where !directory.exists { SystemCalls.sleep(microseconds: 1000) }
+    for _ in 0..<patience {
+        if directory.exists { break }
+        SystemCalls.sleep(microseconds: 1000)
+    }
     if !directory.exists { return }
     do {
         try SystemCalls.mount(type: "configfs", at: directory)

@@ -206,7 +206,7 @@ private struct CycleRounds {
     }
 
     /// A rough look after each round; an exact one where that one is suspicious, when it is due, and at the end.
-    private func measure(_ round: Int, _ watch: inout MemoryWatch?) throws(BadRound) {
+    private mutating func measure(_ round: Int, _ watch: inout MemoryWatch?) throws(BadRound) {
         let isLast = round == cycle.options.rounds
         let isDue = isLast || round % cycle.options.measureInterval == 0
         let lastGoodRound: Int
@@ -215,7 +215,7 @@ private struct CycleRounds {
             guard let isSuspicious = try watch?.isSuspicious(), isDue || isSuspicious else { return }
             (lastGoodRound, growth) = try watch?.growth(after: round, isLast: isLast) ?? (round, [])
         } catch {
-            // It could be read after the first round; a look that fails now finds nothing.
+            report.memoryUnwatched = "a look after round \(round) failed: \(error)"
             return
         }
         if growth.isEmpty { return }

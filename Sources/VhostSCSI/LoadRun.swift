@@ -32,12 +32,13 @@ struct LoadRun {
     ) throws(OperationError) {
         try initiator.checkIdle()
         let threads = initiator.isKernelDevice ? KernelThreads() : nil
-        if let processors { try threads?.bindWorkers(to: processors) }
-        let place = processors ?? (jobs.contains(where: \.has_pattern) ? nil : threads?.gathered())
+        var place = processors
         defer {
             // The next run may be another. What cannot be undone here ends with the device.
             if place != nil { do { try threads?.bindWorkers(to: .all) } catch { _ = error } }
         }
+        if let processors { try threads?.bindWorkers(to: processors) }
+        if place == nil, !jobs.contains(where: \.has_pattern) { place = threads?.gathered() }
         self.processors = place
         let group: LoadGroup
         do {

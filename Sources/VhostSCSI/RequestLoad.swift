@@ -79,7 +79,7 @@ internal import Virtqueue
 
     /// Makes the requests, and waits for all of them.
     ///
-    /// - Throws: the first that failed, or what is wrong with the ring; the others are still with the device then.
+    /// - Throws: the first that failed, or what is wrong with the ring; those not finished count as still with the device.
     func run() throws(OperationError) {
         var error: CInt = 0
         try setWaits(true)

@@ -60,7 +60,10 @@ struct RingBenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Exit with 1 where a case is slower than the baseline by more than this, and their spreads are apart.",
+            """
+            Exit with 1 where a case is slower than the baseline by more than this, and their spreads are apart, or \
+            where it could not be compared.
+            """,
             valueName: "percent"
         )
     )
@@ -102,8 +105,15 @@ struct RingBenchCommand: ParsableCommand {
             let plotted = RingPlot(report, baseline: comparisons ?? []).picture
             try FilePath(plot).write(result: plotted.svg)
         }
-        let slower = (comparisons ?? []).filter { $0.isAbove(percent: failAbove ?? .infinity) }
-        if !slower.isEmpty { throw ExitCode(1) }
+        guard let failAbove, let comparisons else { return }
+        if let missing = cases.first(where: { one in !comparisons.contains { $0.of == one } }) {
+            throw OperationError(
+                "compare",
+                missing.name,
+                cause: "the baseline has no figures of it, or of threads as far apart"
+            )
+        }
+        if comparisons.contains(where: { $0.isAbove(percent: failAbove) }) { throw ExitCode(1) }
     }
 
     private func measure(_ cases: [RingCase]) throws -> RingReport {

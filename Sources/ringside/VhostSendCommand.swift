@@ -42,7 +42,8 @@ struct VhostSendCommand: ParsableCommand {
         let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap { place in
             UInt8(String(digits[place...place + 1]), radix: 16)
         }
-        guard bytes.count * 2 == digits.count, (6...32).contains(bytes.count) else {
+        guard digits.allSatisfy(\.isHexDigit), bytes.count * 2 == digits.count, (6...32).contains(bytes.count)
+        else {
             throw ValidationError("it is 6 to 32 bytes of two hexadecimal digits each.")
         }
         return bytes
@@ -71,11 +72,12 @@ struct VhostSendCommand: ParsableCommand {
         _ command: SCSICommand,
         _ data: [UInt8]
     ) throws(OperationError) -> RawAnswer {
-        while true {
-            let response = try initiator.send(command, data, lun: lun)
-            if response.decodedSense?.isUnitAttention == true { continue }
-            return RawAnswer(response, data.isEmpty ? initiator.received(command, response) : [])
+        var response = try initiator.send(command, data, lun: lun)
+        // Each is told once, and there are not many.
+        for _ in 1..<8 where response.decodedSense?.isUnitAttention == true {
+            response = try initiator.send(command, data, lun: lun)
         }
+        return RawAnswer(response, data.isEmpty ? initiator.received(command, response) : [])
     }
 }
 

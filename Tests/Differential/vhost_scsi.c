@@ -262,7 +262,7 @@ static void run_seed(void)
 	signals = 0;
 	start_kernel(&scenario.guests[1], features);
 	must("init", vq_device_init(&device, &scenario.guests[0].rings,
-				    &scenario.guests[0].memory, features,
+				    scenario.guests[0].memory, features,
 				    scenario.avail));
 	for (int i = 0; i < TURNS && !expected.error; i++) {
 		scenario_offer(&scenario, 1 + scenario_random(&scenario, num));

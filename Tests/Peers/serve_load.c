@@ -4,8 +4,8 @@
  * line: nanoseconds for each request, processor time of the back-end for each
  * in nanoseconds, kicks and interrupts for 1000 requests.
  *
- *	serve_load scsi|blk poll|sleep|adapt|idle DEPTH BLOCKS SECONDS PID
- *SOCKET
+ *	serve_load scsi|blk poll|sleep|adapt|idle DEPTH BLOCKS SECONDS \
+ *		PID SOCKET
  *
  * It waits for answers by looking for them, by sleeping, or by looking for them
  * for 50 microseconds and then sleeping, as both ends of a busy host do.

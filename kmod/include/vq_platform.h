@@ -19,6 +19,16 @@
 #include <asm/rwonce.h>
 #include <asm/unaligned.h>
 
+/* The kernel's own orders what precedes the store on x86 only. */
+#ifndef CONFIG_X86
+#undef virt_store_mb
+#define virt_store_mb(x, v)                                                    \
+	do {                                                                   \
+		virt_store_release(&(x), (v));                                 \
+		virt_mb();                                                     \
+	} while (0)
+#endif
+
 #define vq_or64(p, bits) atomic64_or((bits), (atomic64_t *)(p))
 
 #endif

@@ -96,8 +96,8 @@ struct vq_device {
 	_Bool notify_off;
 	__u16 last_used;
 	_Bool notify_on_empty;
-	__u16 signalled_used;
 	_Bool by_event;
+	__u16 signalled_used;
 	const struct vq_region *hint;
 };
 
