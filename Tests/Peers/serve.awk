@@ -7,7 +7,7 @@ BEGIN {
 	say["null"] = "ours, null"; say["ram"] = "ours, memory"; say["file"] = "ours, tmpfs file"
 	say["qnull"] = "qemu-storage-daemon, null-co"
 	say["qthreads"] = "qemu-storage-daemon, tmpfs file, aio=threads"
-	say["floor"] = "a thread that spins, and wakes who sleeps"
+	say["floor"] = "a thread that spins, and answers after 350 ns"
 	say["sleep"] = "a driver that always sleeps"; say["adapt"] = "a driver that spins for 50 µs, then sleeps"
 	say["quring"] = "qemu-storage-daemon, tmpfs file, aio=io_uring"
 }

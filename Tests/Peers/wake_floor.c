@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The least that a request can cost a driver that sleeps, at once or after a
- * while of looking for the answer: a thread that spins for the request, does
- * nothing, and wakes the driver by an eventfd if that sleeps. Prints what
- * serve_load prints.
+ * while of looking for the answer: a thread that spins for the request, takes
+ * as long as it is told to, and wakes the driver by an eventfd if that sleeps.
+ * An answer that takes no time is there before the driver is asleep. Prints
+ * what serve_load prints.
  *
- *	wake_floor SECONDS MICROSECONDS
+ *	wake_floor SECONDS MICROSECONDS-OF-LOOKING NANOSECONDS-OF-ANSWERING
  */
 #include <poll.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ static unsigned long asked, answered;
 static bool sleeps;
 static bool ended;
 static int call;
+static double answering;
 
 static double now(clockid_t clock)
 {
@@ -33,6 +35,9 @@ static void *answer(void *unused)
 	while (!__atomic_load_n(&ended, __ATOMIC_ACQUIRE)) {
 		if (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) == answered)
 			continue;
+		for (double start = now(CLOCK_MONOTONIC);
+		     now(CLOCK_MONOTONIC) - start < answering;)
+			;
 		/* Pairs with await(), which says first that it sleeps. */
 		__atomic_add_fetch(&answered, 1, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&sleeps, __ATOMIC_SEQ_CST))
@@ -73,6 +78,7 @@ int main(int argc, char **argv)
 	clockid_t clock;
 	pthread_t thread;
 
+	answering = argc > 3 ? atof(argv[3]) : 0;
 	call = eventfd(0, EFD_NONBLOCK);
 	if (call < 0 || pthread_create(&thread, NULL, answer, NULL))
 		return 1;
