@@ -14,6 +14,8 @@
 
 /* How long to wait before the server is looked for again, in milliseconds. */
 #define RETRY_PERIOD 100
+/* How long a server may say nothing while it is connected to. */
+#define CONNECT_PERIOD 10000
 
 /**
  * struct nbd_link - a connection
@@ -117,7 +119,7 @@ static void link_drop(struct nbd_link *link)
 	link->usable = false;
 	if (link->flushed != link->written)
 		link->lost = true;
-	/* What was under way is answered in here, if it was not before. */
+	/* Nothing is under way: it was answered when the connection died. */
 	link->nbd->close(link->handle);
 	link->handle = NULL;
 }
@@ -158,14 +160,14 @@ static void link_notify(struct nbd_link *link, short events)
 static void link_wait(struct nbd_link *link)
 {
 	struct pollfd events[] = {{link->wake, POLLIN, 0}, {-1, 0, 0}};
-	int timeout = RETRY_PERIOD;
+	int timeout = RETRY_PERIOD, ready;
 	eventfd_t times;
 
 	if (link->handle) {
 		unsigned int wanted =
 			link->nbd->aio_get_direction(link->handle);
 
-		timeout = -1;
+		timeout = link->usable ? -1 : CONNECT_PERIOD;
 		events[1].fd = link->nbd->aio_get_fd(link->handle);
 		if (wanted & LIBNBD_AIO_DIRECTION_READ)
 			events[1].events |= POLLIN;
@@ -173,10 +175,13 @@ static void link_wait(struct nbd_link *link)
 			events[1].events |= POLLOUT;
 	}
 	pthread_mutex_unlock(&link->lock);
-	if (poll(events, 2, timeout) > 0 && events[0].revents)
+	ready = poll(events, 2, timeout);
+	if (ready > 0 && events[0].revents)
 		(void)eventfd_read(link->wake, &times);
 	pthread_mutex_lock(&link->lock);
-	if (link->handle && events[1].revents)
+	if (!ready && link->handle && !link->usable)
+		link_drop(link);
+	else if (link->handle && events[1].revents)
 		link_notify(link, events[1].revents);
 }
 
@@ -188,8 +193,12 @@ static void *link_serve(void *opaque)
 	pthread_mutex_lock(&link->lock);
 	while (!link->ends) {
 		link_wait(link);
-		if (!link->handle && !link->ends)
+		if (!link->handle && !link->ends) {
+			/* May look up a name; nobody else has the handle. */
+			pthread_mutex_unlock(&link->lock);
 			(void)link_connect(link, false);
+			pthread_mutex_lock(&link->lock);
+		}
 		if (link->handle)
 			link_settle(link);
 	}

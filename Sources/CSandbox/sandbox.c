@@ -100,8 +100,18 @@ static const int sandbox_serving[] = {
 
 /* Units that come later. */
 static const int sandbox_opening[] = {
-	SYS_open,   SYS_openat,	  SYS_access,	 SYS_faccessat, SYS_faccessat2,
-	SYS_rename, SYS_renameat, SYS_renameat2, SYS_socket,	SYS_connect,
+	SYS_open,
+	SYS_openat,
+	SYS_access,
+	SYS_faccessat,
+	SYS_faccessat2,
+	SYS_rename,
+	SYS_renameat,
+	SYS_renameat2,
+	SYS_socket,
+	SYS_connect,
+	/* Names of servers are looked up again. */
+	SYS_sendmmsg,
 };
 
 static const int sandbox_deadly[] = {

@@ -69,7 +69,8 @@ void slot_note(struct slot *slot, int result)
 {
 	if (!slot->safe || result >= 0)
 		return;
-	if (slot->bytes ? result == -EIO
+	/* A server's connection knows whether a write's failure says more. */
+	if (slot->bytes ? result == -EIO && slot->unit->store != TQ_STORE_REMOTE
 			: result != -EAGAIN && result != -ENOTCONN)
 		WRITE_ONCE(slot->unit->failure, (__u32)-result);
 }

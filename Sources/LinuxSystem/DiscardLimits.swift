@@ -9,8 +9,8 @@ public struct DiscardLimits: Equatable, Sendable {
     public let granularity: Int
     /// Where the first whole granule begins, in bytes, `discard_alignment`.
     public let alignment: Int
-    /// Whether the device can make a range zero and give its space back in one, `write_zeroes_max_bytes`: what is
-    /// discarded alone may read as anything.
+    /// Whether the device can make a range zero by itself, `write_zeroes_max_bytes`, and may give its space back by
+    /// that; not all do. What is discarded alone may read as anything.
     public let zeroes: Bool
 
     public init(granularity: Int, alignment: Int, zeroes: Bool) {

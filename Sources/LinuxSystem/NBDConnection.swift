@@ -11,6 +11,8 @@ public import SystemPackage
         public let byteCount: UInt64
         public let isReadOnly: Bool
         public let hasWriteCache: Bool
+        /// Whether the server makes ranges zero.
+        public let canZero: Bool
         public let canUnmap: Bool
         /// Whether single writes can be made safe at once.
         public let hasStableWrites: Bool
@@ -34,6 +36,7 @@ public import SystemPackage
             byteCount: shape.bytes,
             isReadOnly: shape.read_only,
             hasWriteCache: shape.flushes,
+            canZero: shape.zeroes,
             canUnmap: shape.zeroes && shape.trims,
             hasStableWrites: shape.stable
         )

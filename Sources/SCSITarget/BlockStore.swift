@@ -67,4 +67,14 @@ extension BlockStore {
     public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {
         StoreExtent(isAllocated: true, end: byteCount)
     }
+
+    /// Makes a range zero where there is no faster way.
+    func writeZeroes(_ range: Range<UInt64>) throws(Errno) {
+        if range.isEmpty { return }
+        let zeroes = [UInt8](repeating: 0, count: Int(min(UInt64(1 << 20), UInt64(range.count))))
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeroes.count) {
+            let count = Int(min(UInt64(zeroes.count), range.upperBound - offset))
+            try write(zeroes.span.extracting(first: count), at: offset)
+        }
+    }
 }

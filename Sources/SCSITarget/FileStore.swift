@@ -65,16 +65,22 @@ public final class FileStore: BlockStore {
             do throws(Errno) {
                 return try descriptor.punchHole(range)
             } catch {
-                // A device may refuse what its queue offers.
-                guard error == .notSupported else { throw error }
+                // A device may refuse what its queue offers, and parts of its own blocks (EINVAL).
+                guard error == .notSupported || error == .invalidArgument else { throw error }
             }
         }
-        try zeroing.zero(range, of: descriptor)
+        if try !zeroing.zero(range, of: descriptor) { try writeZeroes(range) }
     }
 
     public func discard(_ range: Range<UInt64>) throws(Errno) {
         if unmapsToZeroes { return try zero(range, mayUnmap: true) }
-        if !range.isEmpty { try descriptor.discard(range) }
+        if range.isEmpty { return }
+        do throws(Errno) {
+            try descriptor.discard(range)
+        } catch {
+            // Parts of the device's own blocks keep their space.
+            guard error == .invalidArgument else { throw error }
+        }
     }
 
     public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {
@@ -82,26 +88,23 @@ public final class FileStore: BlockStore {
     }
 }
 
-/// Zeroing without giving space back: by the file system where it can, else by writing.
+/// Zeroing without giving space back, by the file system or the device.
 private struct Zeroing: ~Copyable {
     private let isRefused: Atomic<Bool>
 
     init(isRefused: Bool) { self.isRefused = Atomic(isRefused) }
 
-    func zero(_ range: Range<UInt64>, of file: FileDescriptor) throws(Errno) {
-        if !isRefused.load(ordering: .relaxed) {
-            do throws(Errno) {
-                return try file.zeroRange(range)
-            } catch {
-                // EINVAL is the answer of block devices that have no such command.
-                guard error == .notSupported || error == .invalidArgument else { throw error }
-                isRefused.store(true, ordering: .relaxed)
-            }
-        }
-        let zeroes = [UInt8](repeating: 0, count: Int(min(UInt64(1 << 20), UInt64(range.count))))
-        for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeroes.count) {
-            let count = Int(min(UInt64(zeroes.count), range.upperBound - offset))
-            try file.writeFully(zeroes.span.extracting(first: count), at: offset)
+    /// Returns whether it could.
+    func zero(_ range: Range<UInt64>, of file: FileDescriptor) throws(Errno) -> Bool {
+        if isRefused.load(ordering: .relaxed) { return false }
+        do throws(Errno) {
+            try file.zeroRange(range)
+            return true
+        } catch {
+            // EINVAL is the answer of block devices that have no such command.
+            guard error == .notSupported || error == .invalidArgument else { throw error }
+            isRefused.store(true, ordering: .relaxed)
+            return false
         }
     }
 }

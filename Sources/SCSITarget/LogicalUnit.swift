@@ -153,8 +153,8 @@ public final class LogicalUnit: Sendable {
     /// Keeps in mind that the store could not make safe what was written. Who asks it again is told that all is well,
     /// as it tells of a loss once: so nothing is made safe on this unit any more.
     func noteLoss(_ error: Errno) {
-        // A shortage passes, what it lost does not come back.
-        let lasting = error == .noMemory ? .ioError : error
+        // A shortage and a server's absence pass, what was lost does not come back.
+        let lasting = error == .noMemory || error.passes ? .ioError : error
         change { $0.loss = $0.loss ?? lasting }
     }
 

@@ -37,11 +37,12 @@ public final class NBDStore: BlockStore {
     }
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(Errno) {
-        try connection.read(at: offset, into: &bytes)
+        // libnbd refuses to be asked for nothing.
+        if bytes.count > 0 { try connection.read(at: offset, into: &bytes) }
     }
 
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(Errno) {
-        try connection.write(bytes, at: offset)
+        if bytes.count > 0 { try connection.write(bytes, at: offset) }
     }
 
     public func flush() throws(Errno) {
@@ -49,6 +50,7 @@ public final class NBDStore: BlockStore {
     }
 
     public func zero(_ range: Range<UInt64>, mayUnmap: Bool) throws(Errno) {
+        if !connection.shape.canZero { return try writeZeroes(range) }
         for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(Self.zeroBytes)) {
             let end = min(start + Self.zeroBytes, range.upperBound)
             try connection.zero(start..<end, mayUnmap: mayUnmap && canUnmap)

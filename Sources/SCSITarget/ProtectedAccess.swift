@@ -47,8 +47,9 @@ extension Command {
             return []
         }
         let tuples = try readBoth(protection, range, into: &bytes)
-        if try fault(protection, range, bytes.span, tuples.span, isRead: true) == nil { return tuples }
-        // A write may have come in between: once more, alone.
+        // Only the guard tells whether a write came in between. Where it does, or is not looked at: once more, alone.
+        let tells = ProtectionChecks(code: try protectionCode()).contains(.guardWord)
+        if tells, try fault(protection, range, bytes.span, tuples.span, isRead: true) == nil { return tuples }
         return try protection.changing { () throws(Refusal) in
             let tuples = try readBoth(protection, range, into: &bytes)
             if let fault = try fault(protection, range, bytes.span, tuples.span, isRead: true) {
