@@ -217,7 +217,7 @@ extension ProxyConnection {
             let place = unsafe memory.find(user: used)
         else { return message }
         (ring.descriptors, ring.available) = (descriptors, available)
-        unsafe ring.place(place)
+        unsafe ring.place(place, at: used)
         let address = unsafe UInt64(UInt(bitPattern: ring.shadow)) + used % 4
         let flags = mutation == .forgetsLog ? [0, 0, 0, 0] : Array(message.payload[4..<8])
         return message.with(

@@ -15,8 +15,10 @@ import SystemPackage
     /// The front-end's descriptors and available ring, by its own addresses.
     var descriptors: UInt64 = 0
     var available: UInt64 = 0
-    /// The front-end's used ring, here; nil where it is not set up.
-    private(set) var used: UnsafeMutableRawPointer?
+    /// The front-end's used ring, by its own address; nil where it is not set up.
+    private var usedAddress: UInt64?
+    /// The same here, in the present memory table.
+    private var used: UnsafeMutableRawPointer?
     var call: PassedDescriptor?
     var error: PassedDescriptor?
     var isStopped = false
@@ -33,7 +35,8 @@ import SystemPackage
     }
 
     /// Begins with what the front-end's used ring holds.
-    func place(_ used: UnsafeMutableRawPointer) {
+    func place(_ used: UnsafeMutableRawPointer, at address: UInt64) {
+        usedAddress = address
         unsafe self.used = unsafe used
         // The shadow has room for the largest ring.
         unsafe shadow.copyMemory(from: used, byteCount: 4)
@@ -49,6 +52,7 @@ import SystemPackage
 
     /// Copies what is new, and passes signals on.
     func pump(_ memory: ProxyMemory, _ mutation: Mutation?, _ log: WriteLog?, next: ProxyRing?) {
+        unsafe self.used = unsafe usedAddress.flatMap { unsafe memory.find(user: $0) }
         guard let used = unsafe used, size > 0 else { return }
         // What was signalled before is to be seen with the entries that it was for.
         let calls = drain(ownCall)
