@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import CVirtioSCSI
 import CVirtqueue
-import Dispatch
 import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -37,40 +36,40 @@ final class MemoryTarget: Sendable {
 
     /// Those of the request ring.
     let events: RingEvents
+    /// How often it was kicked, so far as it has looked.
+    private let drained = Atomic<UInt64>(0)
     private let ends = Atomic(false)
-    private let ended = DispatchSemaphore(value: 0)
+    private let thread = Mutex<WorkerThread?>(nil)
 
     init(_ rings: InitiatorRings, request: Int = 0, features: VhostFeatures, faults: Faults = Faults()) throws
     {
         events = RingEvents(kick: try EventFD(), call: try EventFD(), error: try EventFD())
         let shared = try rings.share(request)
-        Thread.start { [self] in
+        // One of its own: a pool that other tests keep busy would start it late.
+        let thread = try WorkerThread(name: "memory-target") { [self] in
             do {
                 let device = try DeviceQueue(shared.ring, table: shared.table, features: features.rawValue)
                 var server = Server(device: device, events: events, faults: faults)
                 while !ends.load(ordering: .acquiring) {
                     try server.serve()
                     _ = try events.kick.wait(milliseconds: 1000)
-                    try events.kick.drain()
+                    drained.add(try events.kick.drain(), ordering: .relaxed)
                 }
             } catch {
                 fatalError("the memory target failed: \(error)")
             }
-            ended.signal()
         }
+        self.thread.withLock { $0 = thread }
     }
 
     /// Ends the thread, and waits for it.
-    func stop() throws {
+    ///
+    /// - Returns: how often the driver has kicked it.
+    func stop() throws -> UInt64 {
         ends.store(true, ordering: .releasing)
         try events.kick.signal()
-        ended.wait()
-    }
-
-    private enum Thread {
-        static func start(_ body: @escaping @Sendable () -> Void) {
-            DispatchQueue.global().async(execute: body)
-        }
+        thread.withLock { $0 }?.join()
+        return drained.load(ordering: .relaxed) + (try events.kick.drain()) - 1
     }
 }
 
