@@ -7,6 +7,8 @@
 
 #include <libnbd.h>
 
+#include "nbd_link.h"
+
 /* clang-format off */
 #define NBD_FUNCTIONS(each)                                                  \
 	each(create) each(close) each(get_errno)                             \
@@ -25,6 +27,13 @@
 struct nbd_library {
 	NBD_FUNCTIONS(NBD_POINTER)
 };
+
+/* What went wrong last; errors without a number are those of the connection. */
+int nbd_library_error(const struct nbd_library *nbd);
+
+/* What the export is like that a handle is connected to. */
+int nbd_library_look(const struct nbd_library *nbd, struct nbd_handle *handle,
+		     struct nbd_shape *shape);
 
 /* The library, or NULL where it is not installed. */
 const struct nbd_library *nbd_library(void);

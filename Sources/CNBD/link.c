@@ -47,30 +47,6 @@ struct nbd_link {
 	bool lost;
 };
 
-/* Errors without a number of their own are those of the connection. */
-static int link_error(const struct nbd_library *nbd)
-{
-	int error = nbd->get_errno();
-
-	return error > 0 ? -error : -EIO;
-}
-
-static int link_look(const struct nbd_library *nbd, struct nbd_handle *handle,
-		     struct nbd_shape *shape)
-{
-	int64_t bytes = nbd->get_size(handle);
-
-	if (bytes < 0)
-		return link_error(nbd);
-	shape->bytes = (__u64)bytes;
-	shape->read_only = nbd->is_read_only(handle) > 0;
-	shape->flushes = nbd->can_flush(handle) > 0;
-	shape->stable = nbd->can_fua(handle) > 0;
-	shape->zeroes = nbd->can_zero(handle) > 0;
-	shape->trims = nbd->can_trim(handle) > 0;
-	return 0;
-}
-
 /* Makes a handle that is connected, or that begins to connect. */
 static int link_connect(struct nbd_link *link, bool waits)
 {
@@ -79,7 +55,7 @@ static int link_connect(struct nbd_link *link, bool waits)
 	int result;
 
 	if (!handle)
-		return link_error(nbd);
+		return nbd_library_error(nbd);
 	/* A file with a password is named by whoever starts the server. */
 	result = nbd->set_uri_allow_local_file(handle, true);
 	if (!result && waits)
@@ -87,7 +63,7 @@ static int link_connect(struct nbd_link *link, bool waits)
 	else if (!result)
 		result = nbd->aio_connect_uri(handle, link->uri);
 	if (result) {
-		result = link_error(nbd);
+		result = nbd_library_error(nbd);
 		nbd->close(handle);
 		return result;
 	}
@@ -105,7 +81,7 @@ static bool link_same(const struct nbd_link *link)
 {
 	struct nbd_shape shape = {0};
 
-	return !link_look(link->nbd, link->handle, &shape) &&
+	return !nbd_library_look(link->nbd, link->handle, &shape) &&
 	       shape.bytes >= link->shape.bytes &&
 	       shape.read_only == link->shape.read_only &&
 	       shape.flushes == link->shape.flushes &&
@@ -229,7 +205,7 @@ static int link_begin(struct nbd_link *link, const char *uri)
 		return -ENOMEM;
 	error = link_connect(link, true);
 	if (!error)
-		error = link_look(link->nbd, link->handle, &link->shape);
+		error = nbd_library_look(link->nbd, link->handle, &link->shape);
 	if (error)
 		return error;
 	link->usable = true;
@@ -363,7 +339,7 @@ void nbd_link_start(struct nbd_link *link, struct nbd_request *request)
 	else if (link_send(link, request) < 0)
 		link_answer(request, link_is_down(link)
 					     ? ENOTCONN
-					     : -link_error(link->nbd));
+					     : -nbd_library_error(link->nbd));
 	/* The thread waits for answers alone, unless it is told. */
 	if (link->usable && link->nbd->aio_get_direction(link->handle) !=
 				    LIBNBD_AIO_DIRECTION_READ)

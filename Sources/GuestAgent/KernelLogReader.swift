@@ -6,8 +6,6 @@ import SystemPackage
 /// Reads `/dev/kmsg` from the first record on and forwards it as it grows.
 struct KernelLogReader {
     let descriptor: FileDescriptor
-    /// The longest record that the kernel hands out (`CONSOLE_EXT_LOG_MAX`).
-    private static let recordLimit = 8192
     /// When records were sent last.
     private var lastSent: UInt64 = 0
     /// How long to let more records gather behind some, in nanoseconds.
@@ -30,7 +28,7 @@ struct KernelLogReader {
     /// Sends every record that has not been sent yet.
     mutating func forward(to port: Port) {
         var records: [String] = []
-        while let record = next() {
+        while let record = descriptor.nextKernelLogRecord() {
             records.append(record)
             if records.count == 64 {
                 port.send(.kernelLog(records))
@@ -40,18 +38,5 @@ struct KernelLogReader {
         if records.isEmpty { return }
         port.send(.kernelLog(records))
         lastSent = MonotonicClock.nanoseconds
-    }
-
-    private func next() -> String? {
-        do {
-            let bytes = try descriptor.readSome(upTo: Self.recordLimit)
-            // Further lines hold the record's dictionary (SUBSYSTEM=, DEVICE=), which nobody reads here.
-            return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        } catch .brokenPipe {
-            // The next read goes on behind the gap; what was in it may have been trouble, so the gap counts as such.
-            return "4,0,0,-;WARNING: the kernel overwrote log records before the agent read them"
-        } catch {
-            return nil
-        }
     }
 }

@@ -10,9 +10,6 @@ import SystemPackage
 struct KernelMessages: ~Copyable {
     private let log: FileDescriptor?
 
-    /// The longest record that the kernel hands out.
-    private static let recordLimit = 8192
-
     /// Starts behind the last record so far.
     init(log path: FilePath) { log = Self.open(path) }
 
@@ -36,7 +33,7 @@ struct KernelMessages: ~Copyable {
     /// The kernel's own messages since the last call; not those that programs write into its log.
     func takeNew() -> [String] {
         var messages: [String] = []
-        while let record = nextRecord() {
+        while let record = log?.nextKernelLogRecord() {
             if let message = Self.message(of: record) { messages.append(message) }
         }
         return messages
@@ -47,18 +44,5 @@ struct KernelMessages: ~Copyable {
         guard let record = KernelLogRecord(record), record.facility == 0 else { return nil }
         let isOneLine = !record.text.utf8.contains(UInt8(ascii: "\\"))
         return isOneLine ? record.text : record.text.replacing("\\x0a", with: " ")
-    }
-
-    private func nextRecord() -> String? {
-        guard let log else { return nil }
-        do {
-            let bytes = try log.readSome(upTo: Self.recordLimit)
-            return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
-        } catch .brokenPipe {
-            // The next read goes on behind the gap. What was in it may have been trouble, so the gap counts as that.
-            return "4,0,0,-;WARNING: the kernel overwrote log records before they were read"
-        } catch {
-            return nil
-        }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+public import SystemPackage
 
 /// One record of the kernel's log, as `/dev/kmsg` gives it (`Documentation/ABI/testing/dev-kmsg`).
 public struct KernelLogRecord: Equatable, Sendable {
@@ -37,4 +38,24 @@ public struct KernelLogRecord: Equatable, Sendable {
 
     /// The record as `/dev/kmsg` gives it, without its dictionary.
     public var line: String { "\(facility << 3 | level),\(sequence),\(timestamp),-;\(text)" }
+}
+
+extension FileDescriptor {
+    /// The next record of `/dev/kmsg`, which is open here and does not block, without its dictionary; nil where there is
+    /// none yet.
+    ///
+    /// What the kernel overwrote before it was read may have been trouble, so the gap counts as such: a warning stands for
+    /// it, and the next call goes on behind it.
+    public func nextKernelLogRecord() -> String? {
+        do {
+            // The longest that the kernel hands out (`CONSOLE_EXT_LOG_MAX`).
+            let bytes = try readSome(upTo: 8192)
+            return bytes.isEmpty
+                ? nil : String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        } catch .brokenPipe {
+            return "4,0,0,-;WARNING: the kernel overwrote log records before they were read"
+        } catch {
+            return nil
+        }
+    }
 }

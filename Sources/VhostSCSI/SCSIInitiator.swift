@@ -140,14 +140,12 @@ public final class SCSIInitiator {
     /// - Throws: the transport's or the logical unit's refusal in words; a timeout.
     @discardableResult
     public func execute(_ command: SCSICommand, lun: UInt16) throws(OperationError) -> [UInt8] {
-        for _ in 0..<Self.unitAttentions {
-            let response = try send(command, lun: lun)
-            if response.decodedSense?.isUnitAttention == true { continue }
-            if let failure = response.failure { throw refusal(command, lun, failure) }
-            if command.isWrite { return [] }
-            return received(command, response)
+        let response = try settle(command, lun: lun)
+        if response.decodedSense?.isUnitAttention == true {
+            throw refusal(command, lun, "UNIT ATTENTION \(Self.unitAttentions) times in a row")
         }
-        throw refusal(command, lun, "UNIT ATTENTION \(Self.unitAttentions) times in a row")
+        if let failure = response.failure { throw refusal(command, lun, failure) }
+        return command.isWrite ? [] : received(command, response)
     }
 
     /// A logical unit has one unit attention for each thing that happened to it.
@@ -158,13 +156,15 @@ public final class SCSIInitiator {
         try exchange(command, lun: lun, .none)
     }
 
-    /// Runs one command once, with data for the device.
+    /// Runs one command, again for each UNIT ATTENTION that it meets.
     ///
-    /// - Parameter data: as many bytes as the command has; none where it brings data.
-    public func send(_ command: SCSICommand, _ data: [UInt8], lun: UInt16) throws(OperationError)
+    /// - Parameter data: for the device, as many bytes as the command has; none where it brings data, or its data is in
+    ///   the first slot's buffer.
+    /// - Returns: the last answer; a UNIT ATTENTION where there were more than a logical unit can have.
+    public func settle(_ command: SCSICommand, _ data: [UInt8] = [], lun: UInt16) throws(OperationError)
         -> SCSIResponse
     {
-        if command.isWrite && data.count <= transferBytes {
+        if !data.isEmpty && data.count <= transferBytes {
             precondition(data.count == command.byteCount)
             queue.memory.write(queue.slots[0].data) { bytes in
                 for (index, byte) in data.enumerated() {
@@ -172,7 +172,11 @@ public final class SCSIInitiator {
                 }
             }
         }
-        return try send(command, lun: lun)
+        var response = try send(command, lun: lun)
+        for _ in 1..<Self.unitAttentions where response.decodedSense?.isUnitAttention == true {
+            response = try send(command, lun: lun)
+        }
+        return response
     }
 
     /// The data that the last command brought, without what its residual says was not transferred.

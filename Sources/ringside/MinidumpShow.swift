@@ -55,7 +55,7 @@ private struct HexDump: CustomStringConvertible {
     var description: String {
         stride(from: 0, to: bytes.count, by: 16).map { line in
             let part = bytes[line..<min(line + 16, bytes.count)]
-            let digits = part.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+            let digits = part.hexadecimalPairs.joined(separator: " ")
             let text = part.map { (0x20...0x7e).contains($0) ? String(UnicodeScalar($0)) : "." }.joined()
             return
                 "\(hexadecimal(start &+ UInt64(line)))  \(digits)\(String(repeating: " ", count: 49 - digits.count))\(text)"

@@ -94,3 +94,8 @@ func shellQuoted(_ word: String) -> String {
     if plain { return word }
     return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
+
+extension Sequence<UInt8> {
+    /// Two hexadecimal digits for each byte.
+    var hexadecimalPairs: [String] { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) } }
+}

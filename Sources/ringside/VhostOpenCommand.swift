@@ -132,7 +132,7 @@ private struct VhostRequestReport: Encodable {
         ioctl = request.name.rawValue
         number = "0x" + String(request.name.number, radix: 16)
         argument = request.detail
-        bytes = request.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        bytes = request.bytes.hexadecimalPairs.joined()
     }
 }
 

@@ -61,23 +61,11 @@ struct VhostSendCommand: ParsableCommand {
         let command = SCSICommand.raw(cdb, byteCount: max(incoming, data.count), isWrite: !data.isEmpty)
         let initiator = try device.start(depth: 1)
         let answer = try initiator.finishing { () throws(OperationError) in
-            try ask(initiator, command, data)
+            let response = try initiator.settle(command, data, lun: lun)
+            return RawAnswer(response, data.isEmpty ? initiator.received(command, response) : [])
         }
         try output.print(answer) { $0.description }
         if answer.outcome != "GOOD" { throw ExitCode(1) }
-    }
-
-    private func ask(
-        _ initiator: SCSIInitiator,
-        _ command: SCSICommand,
-        _ data: [UInt8]
-    ) throws(OperationError) -> RawAnswer {
-        var response = try initiator.send(command, data, lun: lun)
-        // Each is told once, and there are not many.
-        for _ in 1..<8 where response.decodedSense?.isUnitAttention == true {
-            response = try initiator.send(command, data, lun: lun)
-        }
-        return RawAnswer(response, data.isEmpty ? initiator.received(command, response) : [])
     }
 }
 
@@ -91,8 +79,8 @@ private struct RawAnswer: Encodable, CustomStringConvertible {
     init(_ response: SCSIResponse, _ data: [UInt8]) {
         outcome = response.failure ?? "GOOD"
         residual = response.residual
-        sense = Self.hexadecimal(response.sense)
-        self.data = response.isGood ? Self.hexadecimal(data) : ""
+        sense = response.sense.hexadecimalPairs.joined(separator: " ")
+        self.data = response.isGood ? data.hexadecimalPairs.joined(separator: " ") : ""
     }
 
     /// The outcome, then the data, 16 bytes a line.
@@ -103,9 +91,5 @@ private struct RawAnswer: Encodable, CustomStringConvertible {
         }
         return ([residual == 0 ? outcome : "\(outcome), residual \(residual)"] + lines)
             .joined(separator: "\n")
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
     }
 }
