@@ -30,33 +30,48 @@ static struct guard_range ranges[GUARD_RANGES];
 static struct sigaction before;
 static char claimed;
 
-static struct guard_range *guard_find(const char *address)
+/*
+ * The size belongs to the base if that is still the same afterwards: an entry
+ * may be another mapping's at any time.
+ */
+static bool guard_holds(struct guard_range *range, const char *address,
+			char **base, unsigned long *bytes)
+{
+	*base = __atomic_load_n(&range->base, __ATOMIC_ACQUIRE);
+	if (!*base || *base == &claimed || address < *base)
+		return false;
+	*bytes = __atomic_load_n(&range->bytes, __ATOMIC_ACQUIRE);
+	return (unsigned long)(address - *base) < *bytes &&
+	       *base == __atomic_load_n(&range->base, __ATOMIC_RELAXED);
+}
+
+/* Puts zeroes in the place of the mapping that holds @address. */
+static bool guard_replace(const char *address)
 {
 	for (unsigned int i = 0; i < GUARD_RANGES; i++) {
-		char *base = __atomic_load_n(&ranges[i].base, __ATOMIC_ACQUIRE);
+		unsigned long bytes;
+		char *base;
 
-		if (base && base != &claimed && address >= base &&
-		    (unsigned long)(address - base) < ranges[i].bytes)
-			return &ranges[i];
+		if (!guard_holds(&ranges[i], address, &base, &bytes))
+			continue;
+		if (mmap(base, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
+				 MAP_NORESERVE,
+			 -1, 0) == MAP_FAILED)
+			return false;
+		__atomic_store_n(&ranges[i].lost, true, __ATOMIC_RELAXED);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 static void guard_fault(int number, siginfo_t *info, void *context)
 {
-	struct guard_range *range = guard_find(info->si_addr);
-
 	(void)number;
 	(void)context;
-	if (range &&
-	    mmap(range->base, range->bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		 0) != MAP_FAILED) {
-		__atomic_store_n(&range->lost, true, __ATOMIC_RELAXED);
-		return;
-	}
 	/* Not ours: the same fault again, as if there was no handler. */
-	(void)sigaction(SIGBUS, &before, NULL);
+	if (!guard_replace(info->si_addr))
+		(void)sigaction(SIGBUS, &before, NULL);
 }
 
 int memory_guard_install(void)
@@ -82,8 +97,8 @@ int memory_guard_add(void *base, unsigned long bytes)
 	for (int i = 0; i < GUARD_RANGES; i++) {
 		if (!guard_claim(&ranges[i]))
 			continue;
-		ranges[i].bytes = bytes;
-		ranges[i].lost = false;
+		__atomic_store_n(&ranges[i].bytes, bytes, __ATOMIC_RELEASE);
+		__atomic_store_n(&ranges[i].lost, false, __ATOMIC_RELAXED);
 		__atomic_store_n(&ranges[i].base, base, __ATOMIC_RELEASE);
 		return i;
 	}

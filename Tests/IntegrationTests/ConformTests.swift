@@ -35,7 +35,7 @@ import Testing
             """
             cd '\(directory)'
             '\(Host.ringside)' serve --socket s --control c --lun 0=ramdisk:8M --lun 1=ramdisk:1M,pi=1 >/dev/null 2>&1 &
-            for tries in $(seq 100); do [ -S c ] && break; sleep 0.1; done
+            for tries in $(seq 300); do [ -S c ] && break; sleep 0.1; done
             '\(Host.ringside)' vhost conform --socket s --control c
             status=$?
             kill $!

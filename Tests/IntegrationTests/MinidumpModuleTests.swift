@@ -109,7 +109,7 @@ struct MinidumpModuleTests {
         let cycles = Self.cycles
         let log = try await MinidumpModules.boot(
             append: ["slab_nomerge"],
-            deadline: .seconds(120 + cycles)
+            deadline: .seconds(300 + cycles)
         ) { host in
             try await self.cycle(host, count: 30)
             let before = try await self.unreclaimable(host)

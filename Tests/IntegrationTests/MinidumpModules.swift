@@ -37,7 +37,7 @@ enum MinidumpModules {
     static func boot(
         append: [String] = [],
         processors: Int = 1,
-        deadline: Duration = .seconds(120),
+        deadline: Duration = .seconds(300),
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
     ) async throws -> KernelLog {
         try await VirtualHost.boot(

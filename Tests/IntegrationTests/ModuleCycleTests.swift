@@ -93,8 +93,9 @@ import Testing
 
     @Test func aHangIsReported() async throws {
         try await boot { host in
-            let line = "ringside module cycle --timeout 2 /modules/t_fault.ko fault=hang at=2 2>&1"
-            let cycle = try await host.run("(\(line); echo) & sleep 8; cat /proc/modules | head -1")
+            let line = "ringside module cycle --timeout 2 /modules/t_fault.ko fault=hang at=2"
+            let wait = "until grep -q 'left loading' /tmp/cycle; do sleep 0.2; done"
+            let cycle = try await host.run("\(line) >/tmp/cycle 2>&1 & \(wait); cat /tmp/cycle")
             #expect(cycle.output.contains("round 2 of 100, at its load: the load did not end within 2 s"))
             #expect(cycle.output.contains("t_fault is left loading"))
         }

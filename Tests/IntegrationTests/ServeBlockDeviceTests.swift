@@ -11,7 +11,7 @@ import Testing
         cd /tmp
         serve() {
             ringside serve --socket s --lun "0=file:$1" >log 2>&1 &
-            for tries in $(seq 100); do [ -S s ] && return; sleep 0.1; done
+            for tries in $(seq 300); do [ -S s ] && return; sleep 0.1; done
             cat log
             exit 1
         }
@@ -92,7 +92,7 @@ import Testing
         let script = """
             modprobe sd_mod
             modprobe scsi_debug dev_size_mb=16 lbpu=1 lbpws=0 lbpws10=0 unmap_granularity=16
-            for tries in $(seq 100); do [ -b /dev/sda ] && break; sleep 0.1; done
+            for tries in $(seq 300); do [ -b /dev/sda ] && break; sleep 0.1; done
             tr '\\0' x </dev/zero | dd of=/dev/sda bs=1M count=16 iflag=fullblock conv=fsync 2>/dev/null
             has() { echo "$1: $(cat /sys/bus/pseudo/drivers/scsi_debug/map)"; }
             serve /dev/sda

@@ -9,7 +9,8 @@ import Testing
     private static let script = """
         set -e
         for module in virtio_pci virtio_scsi sd_mod sg; do modprobe $module; done
-        for tries in $(seq 100); do [ -e /sys/class/scsi_disk/0:0:0:4 ] && break; sleep 0.1; done
+        found() { for lun in 0 1 2 3 4; do [ -e /sys/class/scsi_device/0:0:0:$lun/device/block ] || return; done; }
+        for tries in $(seq 300); do found && break; sleep 0.1; done
         sleep 0.5
         name() { ls /sys/class/scsi_device/0:0:0:$1/device/block; }
         if [ -x "$(command -v fio)" ]; then
@@ -89,7 +90,7 @@ import Testing
         serve() {
             ringside serve --targets t.yaml --directory /tmp > log 2>&1 &
             server=$!
-            for tries in $(seq 50); do [ -S naa.5001405c0ffee001.sock ] && break; sleep 0.1; done
+            for tries in $(seq 300); do [ -S naa.5001405c0ffee001.sock ] && break; sleep 0.1; done
         }
         end() { kill $server; wait $server; }
         look() { ringside vhost bench $ours --rw read --bs 64K --runtime 1 > out 2>&1 && echo good || tail -1 out; }
@@ -99,7 +100,7 @@ import Testing
             echo naa.5001405c0ffee003 > $port/tpgt_1/nexus
             mkdir $port/tpgt_1/lun/lun_0
             ln -s /sys/kernel/config/target/core/fileio_0/disk $port/tpgt_1/lun/lun_0/disk
-            for tries in $(seq 50); do [ -e /sys/block/sda/integrity ] && break; sleep 0.1; done
+            for tries in $(seq 300); do [ -e /sys/block/sda/integrity ] && break; sleep 0.1; done
         }
         withdraw() {
             echo 1 > /sys/block/sda/device/delete

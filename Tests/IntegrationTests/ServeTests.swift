@@ -36,13 +36,13 @@ import Testing
     private static let script = """
         set -e
         for module in virtio_pci virtio_scsi sd_mod sg ext4; do modprobe $module; done
-        for tries in $(seq 50); do [ -b /dev/sdb ] && break; sleep 0.1; done
+        for tries in $(seq 300); do [ -b /dev/sdb ] && break; sleep 0.1; done
         unit=/sys/class/scsi_device/0:0:0:0/device
         disk=/dev/$(ls $unit/block)
         generic=/dev/$(ls $unit/scsi_generic)
         spare=/dev/$(ls /sys/class/scsi_device/0:0:0:3/device/scsi_generic)
         printf 'label: gpt\nstart=2048, size=32768\nstart=34816\n' | sfdisk -q $disk
-        for tries in $(seq 50); do [ -b ${disk}2 ] && break; sleep 0.1; done
+        for tries in $(seq 300); do [ -b ${disk}2 ] && break; sleep 0.1; done
         mkfs.ext4 -q ${disk}2
         mkdir /mnt
         mount -t ext4 ${disk}2 /mnt
@@ -98,7 +98,7 @@ import Testing
     private static let plugScript = """
         set -e
         for module in virtio_pci virtio_scsi sd_mod; do modprobe $module; done
-        for tries in $(seq 50); do [ -b /dev/sda ] && break; sleep 0.1; done
+        for tries in $(seq 300); do [ -b /dev/sda ] && break; sleep 0.1; done
         tell() { echo "$1" | dd of=/dev/sda conv=fsync 2>/dev/null; }
         tell waiting
         unit=/sys/class/scsi_device/0:0:0:7

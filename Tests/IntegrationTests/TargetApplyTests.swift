@@ -56,9 +56,7 @@ private let name = "naa.5001405c0ffee00"
                 "ringside target create \(name)1 --lun 0=name:disk --lun 1=ramdisk:1M"
             )
             try await host.expectSuccess("ringside target create \(name)2 --lun 0=ramdisk:1M")
-            try await host.expectSuccess(
-                "ringside vhost open id=a,wwpn=\(name)2,tpgt=1 >/tmp/open 2>&1 & sleep 2"
-            )
+            try await host.openEndpoint("\(name)2", tpgt: 1)
             try await host.expectSuccess(
                 "ringside target export /tmp/now.yaml"
             )
@@ -84,7 +82,8 @@ private let name = "naa.5001405c0ffee00"
                 "\(clear.error)"
             )
             #expect(try await host.tree() == before)
-            try await host.expectSuccess("kill $(pidof ringside); sleep 1; ringside target clear")
+            try await host.closeEndpoint()
+            try await host.expectSuccess("ringside target clear")
         }
     }
 
@@ -173,7 +172,7 @@ private let name = "naa.5001405c0ffee00"
             modules: ["vhost_scsi", "target_core_file"],
             programs: ["/usr/bin/strace"],
             files: [(script, "/target_faults.sh")],
-            deadline: .seconds(given == nil ? 240 : 1800)
+            deadline: .seconds(given == nil ? 600 : 3600)
         ) { host in
             let counts = try await host.expectSuccess("sh /target_faults.sh \(step) \(calls)")
             print(counts)

@@ -14,7 +14,7 @@ extension VirtualHost {
         modules: [String] = targetModules,
         programs: [String] = [],
         files: [(host: FilePath, guest: FilePath)] = [],
-        deadline: Duration = .seconds(120),
+        deadline: Duration = .seconds(300),
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
     ) async throws {
         let log = try await boot(modules: modules, programs: programs, files: files, deadline: deadline) {
@@ -30,6 +30,21 @@ extension VirtualHost {
         let outcome = try await run(line)
         #expect(outcome.status == 0, "\(line): \(outcome.output)\(outcome.error)")
         return outcome.output
+    }
+
+    /// Has a process of its own claim a TPG, until `closeEndpoint`.
+    func openEndpoint(_ wwpn: String, tpgt: Int) async throws {
+        try await expectSuccess(
+            """
+            ringside vhost open id=a,wwpn=\(wwpn),tpgt=\(tpgt) >/tmp/open 2>&1 &
+            until [ -s /tmp/open ]; do sleep 0.1; done
+            """
+        )
+    }
+
+    /// Ends that process.
+    func closeEndpoint() async throws {
+        try await expectSuccess("kill $(pidof ringside); while pidof ringside; do sleep 0.1; done")
     }
 
     /// Every path of the target's configfs with each link's end and each nexus, and the files made for backstores.

@@ -93,9 +93,7 @@ private let name = "naa.5001405c0ffee001"
         try await VirtualHost.bootForTargets { host in
             try await host.expectSuccess("ringside target create \(name) --lun 0=ramdisk:1M")
             let before = try await host.tree()
-            try await host.expectSuccess(
-                "ringside vhost open id=a,wwpn=\(name),tpgt=1 >/tmp/open 2>&1 & sleep 2"
-            )
+            try await host.openEndpoint(name, tpgt: 1)
             let held = try await host.run("ringside target delete \(name)")
             #expect(held.status == 1)
             let cause =
@@ -103,7 +101,8 @@ private let name = "naa.5001405c0ffee001"
             #expect(held.error.contains(cause), "\(held.error)")
             #expect(held.error.contains(", ringside)"))
             #expect(try await host.tree() == before)
-            try await host.expectSuccess("kill $(pidof ringside); sleep 1; ringside target delete \(name)")
+            try await host.closeEndpoint()
+            try await host.expectSuccess("ringside target delete \(name)")
         }
     }
 
@@ -111,9 +110,7 @@ private let name = "naa.5001405c0ffee001"
     @Test func aLateRefusalPutsEverythingBack() async throws {
         try await VirtualHost.bootForTargets { host in
             try await host.expectSuccess("ringside target create \(name) --tpgt 2")
-            try await host.expectSuccess(
-                "ringside vhost open id=a,wwpn=\(name),tpgt=2 >/tmp/open 2>&1 & sleep 2"
-            )
+            try await host.openEndpoint(name, tpgt: 2)
             try await host.expectSuccess(
                 "ringside target create \(name) --tpgt 1 --lun 0=ramdisk:1M --lun 3=ramdisk:1M"
             )
@@ -151,7 +148,12 @@ private let name = "naa.5001405c0ffee001"
 
     @Test func twoOfThemDoNotInterleave() async throws {
         try await VirtualHost.bootForTargets(programs: ["/usr/bin/flock"]) { host in
-            try await host.expectSuccess("/usr/bin/flock /sys/kernel/config/target sleep 30 & sleep 1")
+            try await host.expectSuccess(
+                """
+                cd /sys/kernel/config
+                /usr/bin/flock target sleep 30 & while /usr/bin/flock -n target true; do sleep 0.1; done
+                """
+            )
             let locked = try await host.run("ringside target create \(name)")
             #expect(
                 locked.error.contains(

@@ -12,7 +12,7 @@ private let group = "/sys/kernel/config/target/vhost/\(wwpn)/tpgt_1"
     /// Boots a machine with a target of one ramdisk of 4 MiB, and takes it down.
     private func withTarget(
         parameters: String = "",
-        deadline: Duration = .seconds(120),
+        deadline: Duration = .seconds(300),
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
     ) async throws {
         let log = try await VirtualHost.boot(modules: ["vhost_scsi"], processors: 2, deadline: deadline) {
@@ -194,7 +194,7 @@ private let group = "/sys/kernel/config/target/vhost/\(wwpn)/tpgt_1"
     @Test func aKilledDriverLeavesNothing() async throws {
         // How often, 200 times in Scripts/check.
         let rounds = SystemCalls.environmentValue("RINGSIDE_KILLS").flatMap { Int($0) } ?? 5
-        try await withTarget(deadline: .seconds(60 + 5 * rounds)) { host in
+        try await withTarget(deadline: .seconds(240 + 5 * rounds)) { host in
             let outcome = try await host.run(
                 """
                 ringside target delete \(wwpn) >/dev/null

@@ -17,7 +17,7 @@ struct VirtualHost {
         files: [(host: FilePath, guest: FilePath)] = [],
         append: [String] = [],
         processors: Int = 1,
-        deadline: Duration = .seconds(120),
+        deadline: Duration = .seconds(300),
         _ body: @Sendable @escaping (VirtualHost) async throws -> Void
     ) async throws -> KernelLog {
         var options = MachineOptions(agent: Host.ringside.removingLastComponent().appending("GuestAgent"))
