@@ -13,13 +13,14 @@ struct VhostConformCommand: ParsableCommand {
         abstract: "Check that a vhost-scsi implementation does what the kernel and the specifications say.",
         discussion: """
             Without --socket, the kernel's device is checked, on targets and RAM disks that are made for it in configfs
-            and deleted at the end. With --socket, a vhost-user-scsi back-end is checked, whose LUN 0 is OVERWRITTEN.
+            and deleted at the end. With --socket, a vhost-user-scsi back-end is checked, whose LUN 0 is overwritten; it
+            wants --write to be said.
             Each case opens the device anew. A case passes, differs in a way that is known of this kernel, fails with
             what was expected and received, or is skipped where the device does not offer what it takes.
 
             EXAMPLES
               ringside vm run --module vhost_scsi -- ringside vhost conform --load
-              ringside vhost conform --socket /run/ringside/disk.sock --control /run/ringside/disk.ctl
+              ringside vhost conform --write --socket /run/ringside/disk.sock --control /run/ringside/disk.ctl
               ringside vhost conform --case 'ring.*' --json
               ringside vhost conform --list
             """
@@ -46,6 +47,9 @@ struct VhostConformCommand: ParsableCommand {
     @Option(help: "With --socket, the target whose LUN 0 has 512-byte blocks, at least 1 MiB of them.")
     var target: UInt8 = 0
 
+    @Flag(help: "With --socket, overwrite LUN 0.")
+    var write = false
+
     @Option(
         name: .customLong("case"),
         help: ArgumentHelp("Only cases that match; * is anything.", valueName: "glob")
@@ -69,6 +73,9 @@ struct VhostConformCommand: ParsableCommand {
 
     func validate() throws {
         guard socket != nil || control == nil else { throw ValidationError("--control is for --socket.") }
+        guard socket == nil || write || list || hold else {
+            throw ValidationError("--socket overwrites LUN 0 of the back-end: say --write to do it.")
+        }
         guard list || !markdown else { throw ValidationError("--markdown is for --list.") }
         guard !cases.isEmpty else {
             throw ValidationError("No case for this device matches '\(pattern)'; see --list.")

@@ -36,7 +36,7 @@ import Testing
             cd '\(directory)'
             '\(Host.ringside)' serve --socket s --control c --lun 0=ramdisk:8M --lun 1=ramdisk:1M,pi=1 >/dev/null 2>&1 &
             for tries in $(seq 300); do [ -S c ] && break; sleep 0.1; done
-            '\(Host.ringside)' vhost conform --socket s --control c
+            '\(Host.ringside)' vhost conform --write --socket s --control c
             status=$?
             kill $!
             wait $! || status=1
@@ -57,11 +57,15 @@ import Testing
             "conform",
             "--socket",
             "/nowhere",
+            "--write",
             "--case",
             "setup.features-*"
         )
         #expect(absent.status == 1)
         #expect(absent.output.contains("connect to /nowhere"))
+        let unsaid = try await Host.run("vhost", "conform", "--socket", "/nowhere")
+        #expect(unsaid.status == 2)
+        #expect(unsaid.error.contains("--socket overwrites LUN 0 of the back-end: say --write to do it."))
         let wrong = try await Host.run("vhost", "conform", "--case", "nothing.*")
         #expect(wrong.status == 2)
     }
