@@ -50,9 +50,12 @@ struct Agent {
         }
     }
 
-    /// What the kernel has logged so far comes before the greeting, so that the host can tell them from later ones.
+    /// What the kernel has logged so far, and its taint, come before the greeting, so that the host can tell them from
+    /// later ones.
     private mutating func greet() throws {
         kernelLog.forward(to: port)
+        taint = 0
+        sendTaint()
         port.send(.hello(release: try kernelRelease()))
     }
 

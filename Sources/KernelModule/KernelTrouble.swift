@@ -66,10 +66,7 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
         case .stall: ["INFO: task ", "INFO: rcu_", "rcu: INFO:", "soft lockup", "hard LOCKUP"]
         case .bug: ["BUG: ", "kernel BUG at"]
         case .oops:
-            [
-                "Oops: ", "general protection fault", "unable to handle page fault",
-                "kernel NULL pointer dereference", "invalid opcode: ",
-            ]
+            ["Oops: ", "unable to handle page fault", "kernel NULL pointer dereference"]
         case .panic: ["Kernel panic - not syncing"]
         }
     }
@@ -90,10 +87,29 @@ private struct Mark {
         let table = byFirst
         var worst: KernelTrouble?
         for place in message.indices {
+            if message[place] == UInt8(ascii: "["), isDeath(message, countedAt: place) {
+                worst = max(worst ?? .oops, .oops)
+            }
             for mark in table[Int(message[place])] where message[place...].starts(with: mark.bytes) {
                 worst = max(worst ?? mark.kind, mark.kind)
             }
         }
         return worst
+    }
+
+    /// Whether a task died in the kernel, as in `divide error: 0000 [#1] PREEMPT SMP`.
+    ///
+    /// What it died of is up to the processor; behind that stand an error code of at least four hexadecimal digits and the
+    /// number of deaths so far. The line for a program's own fault names its process there: `[81]`.
+    private static func isDeath(_ message: [UInt8], countedAt place: Int) -> Bool {
+        let digits = message[place...].dropFirst(2).prefix { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+        let rest = message[digits.endIndex...].prefix(2)
+        guard message[place...].starts(with: "[#".utf8), !digits.isEmpty,
+            rest.elementsEqual("]".utf8) || rest.elementsEqual("] ".utf8)
+        else { return false }
+        let before = message[..<place]
+        let code = before.dropLast().reversed().prefix { Character(UnicodeScalar($0)).isHexDigit }
+        return before.last == UInt8(ascii: " ") && code.count >= 4
+            && before.dropLast(code.count + 1).suffix(2).elementsEqual(": ".utf8)
     }
 }

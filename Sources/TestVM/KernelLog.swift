@@ -17,6 +17,18 @@ public struct KernelLog: Equatable, Sendable {
         records.filter { KernelTrouble($0.text) != nil }
     }
 
+    /// What its trouble and the kernel's taint tell, in words.
+    ///
+    /// The taint needs no record: one may have been lost, or have words that nobody knows.
+    public func trouble(of taint: KernelTaint) -> [String] {
+        let texts = trouble.map(\.text)
+        let hasDeath = texts.contains { text in KernelTrouble(text).map { $0 >= .bug } ?? false }
+        let hasWarning = texts.contains { $0.contains("WARNING: ") }
+        return texts
+            + (taint.contains(.died) && !hasDeath ? ["taint D: a task died in the kernel"] : [])
+            + (taint.contains(.warned) && !hasWarning ? ["taint W: the kernel warned"] : [])
+    }
+
     /// The records at level warning or worse.
     public var warnings: [KernelLogRecord] { records.filter { $0.level <= Self.warningLevel } }
 

@@ -6,6 +6,11 @@ public struct KernelTaint: OptionSet, Equatable, Sendable, CustomStringConvertib
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+    /// A task died in the kernel: an oops, or `BUG()`.
+    public static let died = KernelTaint(rawValue: 1 << 7)
+    /// `WARN()` and its kin.
+    public static let warned = KernelTaint(rawValue: 1 << 9)
+
     /// The letters of its bits, such as `OE`; empty for none.
     public var description: String {
         // Bit 0 has P; a kernel that is not proprietary shows G in its place, which tells nothing.

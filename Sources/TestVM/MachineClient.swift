@@ -14,6 +14,10 @@ public final class MachineClient {
 
     /// What the kernel logged while the command ran.
     public private(set) var kernelLog = KernelLog()
+    /// How the kernel became tainted meanwhile.
+    private var taint = KernelTaint(rawValue: 0)
+    /// What the kernel said or showed of not being well meanwhile, in words.
+    public var trouble: [String] { kernelLog.trouble(of: taint) }
 
     /// - Throws: `OperationError` where the machine is not there, or is not ready.
     public init(_ machine: NamedMachine, operation: String = "run in") throws {
@@ -51,6 +55,7 @@ public final class MachineClient {
     ///
     /// - Returns: its exit code, or 128 and the number of the signal that ended it.
     public func execute(_ command: GuestCommand, _ streams: Streams) throws -> Int32 {
+        try command.requireRoom()
         var input = streams.input
         send(.run(session: 1, command))
         if input == nil { send(.input(session: 1, [])) }
@@ -155,6 +160,7 @@ public final class MachineClient {
             case .output(_, let bytes): try streams.receive(.output, bytes)
             case .errorOutput(_, let bytes): try streams.receive(.error, bytes)
             case .kernelLog(let records): kernelLog.records += records.compactMap(KernelLogRecord.init)
+            case .tainted(let bits): taint.formUnion(KernelTaint(rawValue: bits))
             case .exited(_, let status): return status
             case .failed(_, let errno): throw startFailure(command.arguments, Errno(rawValue: errno))
             case .stopped(let reason): throw OperationError("run in", "VM \(machine.name)", cause: reason)
@@ -183,6 +189,19 @@ public final class MachineClient {
 /// The user or the system has asked twice for an end.
 public struct InterruptedBySignal: Error {
     public let number: Int32
+}
+
+extension GuestCommand {
+    /// Refuses a command that no message holds.
+    func requireRoom() throws(OperationError) {
+        if size <= Message.maximumPayload { return }
+        throw OperationError(
+            "run",
+            arguments.first ?? "",
+            errno: Errno(rawValue: E2BIG),
+            cause: "its arguments and environment are longer than \(Message.maximumPayload) bytes"
+        )
+    }
 }
 
 /// Why a command did not start in a machine.

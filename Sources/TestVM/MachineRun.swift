@@ -14,6 +14,8 @@ public struct MachineReport<Value: Sendable>: Sendable {
     public var kernelLogSinceBoot: KernelLog
     /// Why the guest's kernel was tainted at the end.
     public var taint: KernelTaint
+    /// What its kernel said or showed of not being well, in words.
+    public var trouble: [String] { kernelLog.trouble(of: taint) }
     /// Whether it went on from a saved state.
     public var wasWarm: Bool
     /// How long the machine took from its start until it was ready.

@@ -19,6 +19,7 @@ public final class Supervisor {
     private var nextSession: UInt16 = 0
     private var emulatorWords: [UInt8] = []
     private var release: String?
+    private var taint: UInt64 = 0
     /// Set once it is to stop: until when the guest may take for it.
     private var stopDeadline: UInt64?
     private var isGone = false
@@ -137,7 +138,10 @@ public final class Supervisor {
         case .kernelLog(let records):
             try log.writeAll(KernelLog(records.compactMap(KernelLogRecord.init)).text.utf8)
             for client in clients where client.session != nil { client.send(message) }
-        case .tainted: break
+        case .tainted(let bits):
+            let new = bits & ~taint
+            taint = bits
+            for client in clients where client.session != nil { client.send(.tainted(new)) }
         default:
             guard let client = clients.first(where: { $0.session == message.session }) else { return }
             client.send(message.renumbered(1))

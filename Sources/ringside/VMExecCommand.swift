@@ -53,7 +53,7 @@ struct VMExecCommand: ParsableCommand {
         let client = try MachineClient(NamedMachine(argument: name))
         let capture = CommandOutput(passesOn: !output.json)
         let status = try execute(client, capture)
-        let trouble = client.kernelLog.trouble.map(\.text)
+        let trouble = client.trouble
         if output.json {
             let summary = ExecSummary(
                 status: status,

@@ -94,7 +94,7 @@ struct VMRunCommand: AsyncParsableCommand {
     }
 
     private func finish(_ report: MachineReport<Int32>, _ machine: Machine, _ capture: CommandOutput) throws {
-        let trouble = report.kernelLog.trouble.map(\.text)
+        let trouble = report.trouble
         if output.json {
             try output.print(RunSummary(report, machine, capture, trouble)) { _ in "" }
         } else if !trouble.isEmpty {

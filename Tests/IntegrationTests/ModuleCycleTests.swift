@@ -76,9 +76,10 @@ import Testing
             #expect(cycle.error.contains("\nt_fault is left loading\n"))
         }
         try await boot { host in
-            let cycle = try await host.module("cycle --json /modules/t_fault.ko -n 20 fault=oops-exit at=2")
+            let cycle = try await host.module("cycle --json /modules/t_fault.ko -n 20 fault=divide-exit at=2")
             #expect(cycle.status == 1)
             #expect(cycle.output.contains("\"kind\" : \"killed\""), "\(cycle.output)\(cycle.error)")
+            #expect(cycle.output.contains("\"cause\" : \"the kernel had an oops: divide error: 0000 [#"))
             #expect(cycle.output.contains("\"moduleState\" : \"unloading\""))
         }
     }

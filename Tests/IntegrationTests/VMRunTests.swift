@@ -120,9 +120,11 @@ import Testing
             "--",
             "sh",
             "-c",
-            "echo 'BUG: invented' >/dev/kmsg"
+            "echo 'BUG: invented' >/dev/kmsg; echo 640 >/proc/sys/kernel/tainted"
         )
         #expect(allowed.status == 0)
+        let words = "  BUG: invented\n  taint W: the kernel warned\n"
+        #expect(allowed.error == "the kernel reported (it is tainted: DW):\n\(words)")
     }
 
     @Test(

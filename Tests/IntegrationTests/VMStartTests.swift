@@ -48,6 +48,15 @@ import Testing
             #expect(
                 trouble == Outcome(status: 1, output: "", error: "the kernel reported:\n  BUG: invented\n")
             )
+            let taint = "echo 128 >/proc/sys/kernel/tainted"
+            let died = "the kernel reported:\n  taint D: a task died in the kernel\n"
+            #expect(try await state.vm("exec", "lab", "--", "sh", "-c", taint).error == died)
+            #expect(try await state.vm("exec", "lab", "--", "true").status == 0)
+            let word = "a=$(head -c 100000 /dev/zero | tr '\\0' a)"
+            let words = "$a $a $a $a $a $a $a $a $a $a $a"
+            let long = try await state.shell("\(word); $R vm exec lab -- echo \(words)")
+            #expect(long.status == 1)
+            #expect(long.error.contains("E2BIG: its arguments and environment are longer"), "\(long.error)")
             #expect(try await state.vm("stop", "lab").output == "stopped lab\n")
             #expect(try await state.vm("stop", "lab").error.contains("ENOENT: no such machine is running"))
             #expect(try await state.leftovers() == "")

@@ -18,6 +18,9 @@ import Testing
         "watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
         "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
         "WARNING: possible circular locking dependency detected", "refcount_t: underflow; use-after-free.",
+        "divide error: 0000 [#1] PREEMPT SMP NOPTI", "int3: 0000 [#12] SMP", "stack segment: 0000 [#1]",
+        "general protection fault, probably for non-canonical address 0xdead000000000100: 0000 [#1] PREEMPT SMP",
+        "Internal error: synchronous external abort: 0000000096000010 [#1] SMP",
         "do_init_module: 't_odd'->init suspiciously returned 5, it should follow 0/-E convention",
     ]) func troubleIsSeen(text: String) {
         #expect(KernelLog([record(4, text)]).trouble.count == 1)
@@ -26,8 +29,23 @@ import Testing
     @Test(arguments: [
         "tcm: loading out-of-tree module taints kernel.", "PCI: Fatal: No config space access function found",
         "random: crng init done", "vhost_scsi: no BUG here, nor an Oops or WARNING",
+        "traps: gpf[81] general protection fault ip:401136 sp:7ffd1c2b5a30 error:0 in gpf[401000+1000]",
+        "traps: a: 0000 [#1][81] trap divide error ip:401136 sp:7ffd1c2b5a30 error:0",
+        "note: 12 [#1]", "note: 0000 [#]", "note: 0000 [#1", "note 0000 [#1]", "[#1]", "[#",
     ]) func ordinaryRecordsAreNoTrouble(text: String) {
         #expect(KernelLog([record(4, text)]).trouble.isEmpty)
+    }
+
+    @Test func aTaintNeedsNoRecord() {
+        let odd = KernelTaint(rawValue: 1 << 12)
+        let words = ["taint D: a task died in the kernel", "taint W: the kernel warned"]
+        #expect(KernelLog().trouble(of: odd) == [])
+        #expect(KernelLog().trouble(of: [.died, .warned, odd]) == words)
+        let warned = KernelLog([record(4, "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2")])
+        #expect(warned.trouble(of: .warned) == warned.trouble.map(\.text))
+        #expect(warned.trouble(of: [.died, .warned]).dropFirst() == [words[0]])
+        let died = KernelLog([record(0, "divide error: 0000 [#1] SMP")])
+        #expect(died.trouble(of: .died) == ["divide error: 0000 [#1] SMP"])
     }
 
     private func record(_ level: Int, _ text: String, at microseconds: Int = 1) -> KernelLogRecord {

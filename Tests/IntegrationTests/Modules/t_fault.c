@@ -17,6 +17,7 @@ module_param(fault, charp, 0444);
 MODULE_PARM_DESC(fault, "What goes wrong then");
 
 static bool is_due;
+static int zero;
 
 static void leak(size_t size, int count)
 {
@@ -56,8 +57,8 @@ static void __exit fault_exit(void)
 {
 	if (is_due && !strcmp(fault, "warn-exit"))
 		WARN(1, "t_fault does not want to go\n");
-	if (is_due && !strcmp(fault, "oops-exit"))
-		WRITE_ONCE(*(int *)8, 1);
+	if (is_due && !strcmp(fault, "divide-exit"))
+		pr_info("t_fault: %d\n", at / READ_ONCE(zero));
 }
 
 module_init(fault_init);
