@@ -17,7 +17,7 @@ public struct GuestCommand: Equatable, Sendable {
     }
 
     /// How many bytes it takes in a message; at most ``Message/maximumPayload`` can be sent.
-    public var size: Int { 4 + (arguments + environment).reduce(0) { $0 + $1.utf8.count + 1 } }
+    public var size: Int { 8 + (arguments + environment).reduce(0) { $0 + $1.utf8.count + 1 } }
 }
 
 /// One message between the host and the agent in a test VM.

@@ -81,14 +81,7 @@ public final class Guest: Sendable {
         receive: (Stream, [UInt8]) throws -> Void = { _, _ in }
     ) async throws -> Int32 {
         let command = GuestCommand(arguments: arguments, environment: environment, terminal: terminal)
-        guard command.size <= Message.maximumPayload else {
-            throw OperationError(
-                "run",
-                arguments[0],
-                errno: Errno(rawValue: 7),
-                cause: "its arguments and environment are longer than \(Message.maximumPayload) bytes"
-            )
-        }
+        try command.requireRoom()
         let (number, messages) = try open(command: arguments)
         defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
         try await send(.run(session: number, command))

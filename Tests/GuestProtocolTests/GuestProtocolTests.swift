@@ -28,6 +28,14 @@ import Testing
         .kernelLog(["6,1,2,-;text", "", "4,2,3,-;äöü"]),
     ]
 
+    @Test func aCommandsSizeIsThatOfItsPayload() {
+        for command in [
+            GuestCommand(arguments: ["sh", "-c", "äö"], environment: ["A=b"]), GuestCommand(arguments: ["a"]),
+        ] {
+            #expect(Message.run(session: 1, command).encoded().count == 8 + command.size)
+        }
+    }
+
     @Test(arguments: all.indices) func survivesTheWire(index: Int) throws {
         let message = Self.all[index]
         var decoder = MessageDecoder()
