@@ -57,21 +57,40 @@ struct VMMatrixCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        let matrix = try MatrixFile(FilePath(file).readText())
+        let matrix = try MatrixFile(naming("read", file) { try FilePath(file).readText() })
         let cases = matrix.cases
         if dryRun {
             return try output.print(cases.map(\.name)) { $0.joined(separator: "\n") }
         }
         let (base, width) = (try contents.add(to: machine.options()), try width(of: cases.count))
         let (deadline, allowWarn) = (Duration.seconds(machine.timeout), allowWarn)
+        if let junit { try checkThatCanBeMade(junit) }
         let results = try await untilInterrupted {
             try await inParallel(width, cases) {
                 try await $0.run(base, deadline: deadline, allowWarn: allowWarn)
             }
         }
-        if let junit { try FilePath(junit).write(junitReport(results, name: file).utf8) }
         try output.print(Listing(cases: results)) { describe($0.cases) }
+        if let junit {
+            try naming("write", junit) { try FilePath(junit).write(junitReport(results, name: file).utf8) }
+        }
         if results.contains(where: { $0.failure != nil }) { throw ExitCode.failure }
+    }
+
+    /// Asks before any machine is booted, and leaves what is there as it is.
+    private func checkThatCanBeMade(_ path: String) throws {
+        let file = FilePath(path)
+        let isNew = !file.exists
+        try naming("write", path) {
+            if try !isNew && file.stat().type != .regular { return }
+            try FileDescriptor.open(
+                file,
+                .writeOnly,
+                options: [.create, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead]
+            ).close()
+            if isNew { try file.removeFile() }
+        }
     }
 
     /// How many machines fit: each takes its memory, and what the emulator needs for itself.
@@ -97,6 +116,16 @@ struct VMMatrixCommand: AsyncParsableCommand {
     }
 }
 
+private func naming<Value>(_ operation: String, _ path: String, _ body: () throws -> Value)
+    throws(OperationError) -> Value
+{
+    do {
+        return try body()
+    } catch {
+        throw OperationError(operation, path, errno: error as? Errno)
+    }
+}
+
 /// One machine of a matrix.
 struct MatrixCase: Sendable {
     var command: [String]
@@ -116,7 +145,8 @@ struct MatrixCase: Sendable {
         options.processors = processors
         options.modules += modules
         options.append += append
-        let (prepared, command, capture) = (options, command, CommandOutput(passesOn: false))
+        let (prepared, command) = (options, command)
+        let capture = CommandOutput(passesOn: false, limit: 256 << 10)
         let start = ContinuousClock.now
         var result = MatrixResult(kernel: kernel ?? "newest", processors: processors, modules: modules)
         do {
@@ -124,7 +154,7 @@ struct MatrixCase: Sendable {
                 try await guest.execute(command, receive: capture.receive)
             }
             result.kernel = machine.kernel.release
-            let trouble = allowWarn ? [] : report.kernelLog.trouble.map(\.text)
+            let trouble = allowWarn ? [] : report.trouble
             if report.value != 0 {
                 result.failure = "ended with \(report.value)"
             } else if let first = trouble.first {
@@ -146,7 +176,7 @@ struct MatrixResult: Encodable, Sendable {
     var milliseconds: Int64 = 0
     /// Why it failed; nil where it passed.
     var failure: String?
-    /// What the command printed, both streams.
+    /// What the command printed, the last 256 KiB of each stream.
     var output = ""
 
     init(kernel: String, processors: Int, modules: [String]) {
