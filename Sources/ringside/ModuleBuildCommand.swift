@@ -57,10 +57,7 @@ struct ModuleBuildCommand: AsyncParsableCommand {
         }
         let problems = BuildProblem.all(in: result.standardError + "\n" + result.standardOutput)
         guard result.terminationStatus == .exited(0) else { throw failure(problems, result.standardError) }
-        let source = FilePath(directory)
-        let modules = try source.entryNames().filter { $0.hasSuffix(".ko") }.map {
-            source.appending($0).string
-        }
+        let modules = try BuiltModules.all(in: FilePath(directory)).map(\.string)
         try output.print(Report(release: image.release, modules: modules, problems: problems)) { report in
             let lines =
                 report.problems.map(\.text) + report.modules.map { "built \($0) for \(report.release)" }
