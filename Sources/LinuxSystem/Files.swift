@@ -37,6 +37,17 @@ extension FileDescriptor {
     }
 }
 
+extension FileDescriptor {
+    /// The path of what is open, without links, as `/proc/self/fd` has it; the corresponding C function is `readlink`.
+    public func path() throws(Errno) -> FilePath {
+        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        // The array has the room that is told.
+        let count = unsafe readlink("/proc/self/fd/\(rawValue)", &bytes, bytes.count)
+        if count < 0 { throw Errno(rawValue: Glibc.errno) }
+        return FilePath(String(decoding: bytes.prefix(count), as: UTF8.self))
+    }
+}
+
 extension FilePath {
     /// Whether something is there, followed through links; the corresponding C function is `access`.
     public var exists: Bool { unsafe access(string, F_OK) == 0 }
@@ -100,6 +111,19 @@ extension FilePath {
         // A C string and a number for as long as the call.
         if unsafe ringside_free_bytes(string, &bytes) != 0 { throw Errno(rawValue: Glibc.errno) }
         return Int(bytes)
+    }
+
+    /// The path with what is before its last name resolved, which needs no right but to pass through.
+    public func inResolvedDirectory() throws(Errno) -> FilePath {
+        guard let name = lastComponent else { throw .isDirectory }
+        let parent = removingLastComponent()
+        // O_PATH, which the library's module leaves out.
+        let options = FileDescriptor.OpenOptions(rawValue: 0o10000000).union([.directory, .closeOnExec])
+        let opened = try Errno.narrow {
+            try FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly, options: options)
+        }
+        let directory = OwnedDescriptor(adopting: opened)
+        return try directory.descriptor.path().appending(name)
     }
 
     /// The path without links; the corresponding C function is `realpath`.

@@ -13,7 +13,7 @@ public final class LogicalUnit: Sendable {
     public static let maximumInformation = maximumTransfer / 512 * ProtectionTuple.byteCount
 
     let store: any BlockStore
-    let identity: UnitIdentity
+    public let identity: UnitIdentity
     let reservationFile: ReservationFile?
     let protection: UnitProtection?
     private let state: Mutex<UnitState>

@@ -11,6 +11,8 @@ public final class TargetServer {
     /// The units; they may come and go while the server runs.
     public let units: UnitMap
     private let path: FilePath
+    /// Whoever is connected.
+    private let nexus: Nexus
     private let listener: UnixSocket
     private let control: (path: FilePath, listener: UnixSocket)?
     private let spin: Duration
@@ -37,6 +39,7 @@ public final class TargetServer {
         self.path = path
         self.spin = spin
         self.note = note
+        nexus = try Self.nexus(path)
         listener = try Self.listen(at: path, permissions)
         do throws(OperationError) {
             self.control = try control.map { path throws(OperationError) in
@@ -45,6 +48,17 @@ public final class TargetServer {
         } catch {
             unsafe unlink(path.string)
             throw error
+        }
+    }
+
+    /// A name that no other socket's front-end has.
+    private static func nexus(_ path: FilePath) throws(OperationError) -> Nexus {
+        do throws(Errno) {
+            let real = try path.inResolvedDirectory()
+            let name = real.lastComponent?.string ?? ""
+            return Nexus("iqn.2026-11.ringside:\(StableHash.hexadecimal(real.string)).\(name)")
+        } catch {
+            throw OperationError("listen at", path.string, errno: error)
         }
     }
 
@@ -147,7 +161,6 @@ public final class TargetServer {
         do throws(Errno) {
             let socket = try listener.accept()
             connections += 1
-            let nexus = Nexus("iqn.2026-11.ringside:\(path.lastComponent?.string ?? "socket")")
             let device = SCSIHostDevice(units, nexus: nexus, spin: spin, note: note)
             session = (socket, BackendSession(socket, device, note: note), device)
             note("front-end \(connections) connected")
@@ -205,7 +218,7 @@ extension TargetServer {
             guard units[target]?[lun] == nil else {
                 throw OperationError("add", "\(target):\(lun)", cause: "\(target):\(lun) is there already")
             }
-            let (unit, store) = try specification.open()
+            let (unit, store) = try specification.open(for: path)
             units.attach(unit, store: store, target: target, lun: lun)
             session?.device.report(.added(target: target, lun: lun))
             return "added \(specification)"

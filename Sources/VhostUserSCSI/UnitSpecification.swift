@@ -25,8 +25,8 @@ public struct UnitSpecification: Equatable, Sendable {
     public let backing: Backing
     public let blockSize: Int
     public let isReadOnly: Bool
-    /// The unit serial number; where none is given, one that stays the same for the same file or address.
-    public let serial: String
+    /// The unit serial number that was given; nil for one that follows from where the blocks are.
+    public let serial: String?
     /// Where persistent reservations are kept; nil where they end with the process.
     public let reservations: FilePath?
     /// The kind of protection information that the blocks have; nil for none. That of a file is kept beside it.
@@ -52,7 +52,7 @@ public struct UnitSpecification: Equatable, Sendable {
         case "on": isReadOnly = true
         case let value: throw Self.refusal(text, "ro=\"\(value)\"", "it is on or off")
         }
-        serial = try Self.serial(list, text) ?? Self.derivedSerial(backing, target, lun)
+        serial = try Self.serial(list, text)
         reservations = list["pr"].map { FilePath($0) }
         protection = try Self.protection(list, backing, text)
     }
@@ -91,9 +91,11 @@ public struct UnitSpecification: Equatable, Sendable {
 
     /// Opens or makes the store.
     ///
-    /// - Parameter makesFiles: whether a file for protection information is made where there is none; without, the unit
-    ///   has none then.
-    public func open(makesFiles: Bool = true) throws(OperationError)
+    /// - Parameters:
+    ///   - socket: where the unit is served; its name tells what is in memory here from what is there elsewhere.
+    ///   - makesFiles: whether a file for protection information is made where there is none; without, the unit has
+    ///     none then.
+    public func open(for socket: FilePath, makesFiles: Bool = true) throws(OperationError)
         -> (unit: LogicalUnit, store: any BlockStore)
     {
         try check()
@@ -114,11 +116,43 @@ public struct UnitSpecification: Equatable, Sendable {
         let kept = try reservations.map { path throws(OperationError) in try ReservationFile(path) }
         let unit = LogicalUnit(
             store: store,
-            identity: UnitIdentity(serial: serial),
+            identity: UnitIdentity(serial: try identifier(of: store, socket)),
             reservations: kept,
             protection: try openProtection(of: store, makesFiles)
         )
         return (unit, store)
+    }
+
+    /// The serial number that was given; or a digest of where the blocks are, the same for every spelling of it: guests
+    /// take two units with one serial number for one disk.
+    private func identifier(of store: any BlockStore, _ socket: FilePath) throws(OperationError) -> String {
+        if let serial { return serial }
+        do throws(Errno) {
+            switch backing {
+            case .file(let path):
+                if let file = (store as? FileStore)?.descriptor, try !file.isBlockDevice() {
+                    return StableHash.hexadecimal(try file.path().string)
+                }
+                // What a device's link leads to may have another number after the next boot.
+                return StableHash.hexadecimal(try path.inResolvedDirectory().string)
+            case .nbd(let uri):
+                guard uri.contains("socket="), !uri.contains("socket=/") else {
+                    return StableHash.hexadecimal(uri)
+                }
+                let here = try FilePath("socket").inResolvedDirectory()
+                return StableHash.hexadecimal("\(here):\(uri)")
+            case .ramdisk, .null:
+                let place = try socket.inResolvedDirectory()
+                return StableHash.hexadecimal("\(target):\(lun):\(place)")
+            }
+        } catch {
+            throw OperationError(
+                "find the full name of",
+                description,
+                errno: error,
+                hint: "serial=TEXT gives it a serial number instead"
+            )
+        }
     }
 
     private func openProtection(of store: any BlockStore, _ makesFiles: Bool) throws(OperationError)
@@ -219,12 +253,6 @@ extension UnitSpecification: CustomStringConvertible {
         case .null, .nbd:
             throw refusal(text, "its store keeps no protection information", "file and ramdisk do")
         }
-    }
-
-    private static func derivedSerial(_ backing: Backing, _ target: UInt8, _ lun: UInt16) -> String {
-        if case .file(let path) = backing { return StableHash.hexadecimal(path.string) }
-        if case .nbd(let uri) = backing { return StableHash.hexadecimal(uri) }
-        return StableHash.hexadecimal("\(target):\(lun)")
     }
 
     private static func refusal(_ text: String, _ cause: String, _ hint: String? = nil) -> OperationError {

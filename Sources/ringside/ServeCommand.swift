@@ -30,13 +30,16 @@ struct ServeRunCommand: ParsableCommand {
               nbd:URI        an NBD server's export, through libnbd: nbd://HOST/EXPORT, nbd+unix:///EXPORT?socket=PATH
               null:SIZE      nothing, for measuring: reads leave the guest's buffer as it is
 
+            Without serial, a unit's number and name follow from the path of its file or from its socket's and the LUN: they
+            stay, and other servers' units have others.
+
             With pi, a file's or a ramdisk's blocks have T10 protection information of that type; a file's is kept in
             FILE.protection, as the kernel's fileio does. A guest whose driver knows it (t10_pi=on in QEMU) sends its own;
             for any other it is made and checked here.
 
             With --targets, the file of `ringside target apply` says what to serve: each of its targets gets a socket
             DIRECTORY/WWPN.sock and a control socket DIRECTORY/WWPN.ctl, and each portal group is the target of its tag,
-            as it is with the kernel's own. Of a backstore's attributes, block_size and pi_prot_type hold here, too.
+            as it is with the kernel's own. LUNs with one backstore are ways to one disk. Of a backstore's attributes, block_size and pi_prot_type hold here, too.
 
             Once it listens it gives up what it can: with --user, root; and all system calls but those that serving
             takes, unless --no-seccomp is given. Calls that only an intruder makes end it.
@@ -126,24 +129,26 @@ struct ServeRunCommand: ParsableCommand {
 
     func run() throws {
         let devices = try devices()
-        let maps = try devices.map { try $0.open(makesFiles: !dryRun) }
-        let report = zip(devices, maps).flatMap { device, opened in
-            zip(device.units, opened.sizes).map { ServedUnit(device.socket, $0, bytes: $1) }
+        let opened = try ServedDevice.open(devices, makesFiles: !dryRun)
+        let report = zip(devices, opened).flatMap { device, units in
+            units.map { ServedUnit(device.socket, $0) }
         }
         let describe = { ServedUnit.table($0, withSockets: devices.count > 1) }
         if dryRun { return try output.print(report, describe: describe) }
         let stop = try SystemCalls.signalDescriptor(for: [SIGINT, SIGTERM])
-        let servers = try zip(devices, maps).map { device, opened in
+        let servers = try zip(devices, opened).map { device, units in
             let name = devices.count > 1 ? "\(device.socket.lastComponent?.string ?? ""): " : ""
             return try TargetServer(
-                opened.map,
+                UnitMap(units),
                 at: device.socket,
                 control: device.control,
                 permissions: mode,
                 spin: .microseconds(spin)
             ) { Terminal.writeError("ringside: serve \(name)\($0)") }
         }
-        let opensFiles = devices.contains { $0.control != nil || $0.units.contains(where: \.opensFiles) }
+        let opensFiles = devices.contains { device in
+            device.control != nil || device.places.contains { $0.specification.opensFiles }
+        }
         try confine(opensFiles: opensFiles)
         try output.print(report, describe: describe)
         try TargetServer.run(servers, until: stop)
@@ -162,7 +167,7 @@ struct ServeRunCommand: ParsableCommand {
             ServedDevice(
                 socket: FilePath(socket ?? ""),
                 control: control.map { FilePath($0) },
-                units: lun
+                places: lun.map { ServedDevice.Place(specification: $0) }
             )
         ]
     }
@@ -183,6 +188,17 @@ struct ServeRunCommand: ParsableCommand {
     }
 }
 
+extension UnitMap {
+    /// The units in their places.
+    fileprivate convenience init(_ units: [ServedDevice.Opened]) {
+        self.init()
+        for opened in units {
+            let place = opened.specification
+            attach(opened.unit, store: opened.store, target: place.target, lun: place.lun)
+        }
+    }
+}
+
 private struct ServedUnit: Encodable {
     let socket: String
     let target: Int
@@ -195,16 +211,17 @@ private struct ServedUnit: Encodable {
     let protection: Int
     let serial: String
 
-    init(_ socket: FilePath, _ unit: UnitSpecification, bytes: UInt64) {
+    init(_ socket: FilePath, _ opened: ServedDevice.Opened) {
+        let unit = opened.specification
         self.socket = socket.string
         target = Int(unit.target)
         lun = Int(unit.lun)
         store = unit.store
-        self.bytes = bytes
+        bytes = opened.store.byteCount
         blockSize = unit.blockSize
         readOnly = unit.isReadOnly
         protection = Int(unit.protection?.rawValue ?? 0)
-        serial = unit.serial
+        serial = opened.unit.identity.serial
     }
 
     private var mode: String { (readOnly ? "ro" : "rw") + (protection > 0 ? ",pi=\(protection)" : "") }

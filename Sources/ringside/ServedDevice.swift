@@ -9,22 +9,41 @@ import VhostUserSCSI
 struct ServedDevice {
     let socket: FilePath
     let control: FilePath?
-    let units: [UnitSpecification]
+    let places: [Place]
 
-    /// Opens all stores.
+    /// A LUN, and what is behind it.
+    struct Place {
+        let specification: UnitSpecification
+        /// The backstore's name, where other LUNs may have it, too.
+        var backstore: String?
+    }
+
+    /// A LUN whose store is open.
+    struct Opened {
+        let specification: UnitSpecification
+        let unit: SCSITarget.LogicalUnit
+        let store: any BlockStore
+    }
+
+    /// Opens all stores, each backstore once: the LUNs that have it are ways to one unit.
     ///
     /// - Parameter makesFiles: whether files for protection information are made where there are none.
-    /// - Returns: the units in their places, and the size of each in bytes.
-    func open(makesFiles: Bool) throws(OperationError) -> (map: UnitMap, sizes: [UInt64]) {
-        for specification in units { try specification.check() }
-        let map = UnitMap()
-        var sizes: [UInt64] = []
-        for specification in units {
-            let (unit, store) = try specification.open(makesFiles: makesFiles)
-            map.attach(unit, store: store, target: specification.target, lun: specification.lun)
-            sizes.append(store.byteCount)
+    /// - Returns: what each device has, in order.
+    static func open(_ devices: [ServedDevice], makesFiles: Bool) throws(OperationError) -> [[Opened]] {
+        for device in devices { for place in device.places { try place.specification.check() } }
+        var shared: [String: Opened] = [:]
+        return try devices.map { device throws(OperationError) in
+            try device.places.map { place throws(OperationError) in
+                let (specification, name) = (place.specification, place.backstore)
+                if let name, let known = shared[name] {
+                    return Opened(specification: specification, unit: known.unit, store: known.store)
+                }
+                let (unit, store) = try specification.open(for: device.socket, makesFiles: makesFiles)
+                let opened = Opened(specification: specification, unit: unit, store: store)
+                if let name { shared[name] = opened }
+                return opened
+            }
         }
-        return (map, sizes)
     }
 
     /// One device for each WWPN, its portal groups as targets.
@@ -39,23 +58,26 @@ struct ServedDevice {
         let backstores = Dictionary(named) { first, _ in first }
         var devices: [ServedDevice] = []
         for wwpn in Set(configuration.groups.map { "\($0.wwpn)" }).sorted() {
-            var units: [UnitSpecification] = []
+            var places: [Place] = []
             for group in configuration.groups where "\(group.wwpn)" == wwpn {
                 for lun in group.luns {
                     guard let backstore = backstores[lun.backstore] else {
                         throw OperationError("serve", wwpn, cause: "there is no backstore \(lun.backstore)")
                     }
                     if makesFiles { try make(backstore.spec) }
-                    units.append(
-                        try unit(of: backstore, target: group.tag.rawValue, lun: lun.number.rawValue)
+                    let unit = try unit(
+                        of: backstore,
+                        target: group.tag.rawValue,
+                        lun: lun.number.rawValue
                     )
+                    places.append(Place(specification: unit, backstore: backstore.name))
                 }
             }
             devices.append(
                 ServedDevice(
                     socket: directory.appending("\(wwpn).sock"),
                     control: directory.appending("\(wwpn).ctl"),
-                    units: units
+                    places: places
                 )
             )
         }

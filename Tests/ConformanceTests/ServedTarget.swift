@@ -30,7 +30,7 @@ final class ServedTarget {
         control = directory.appending("c")
         let units = UnitMap()
         for (lun, text) in ["0=ramdisk:8M", "1=ramdisk:1M,pi=1"].enumerated() {
-            let (unit, store) = try UnitSpecification(text).open()
+            let (unit, store) = try UnitSpecification(text).open(for: socket)
             units.attach(unit, store: store, target: 0, lun: UInt16(lun))
         }
         let server = Handed(

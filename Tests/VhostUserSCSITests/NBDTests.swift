@@ -164,6 +164,6 @@ struct NBDTests {
 
     @Test func aServerThatIsNotThereIsAnError() throws {
         let specification = try UnitSpecification("0=nbd:nbd+unix:///?socket=/nowhere")
-        #expect(throws: OperationError.self) { try specification.open() }
+        #expect(throws: OperationError.self) { try specification.open(for: "/tmp/s") }
     }
 }

@@ -86,7 +86,7 @@ struct ProtectionTests {
         let link = directory.appending("zero")
         try link.makeSymbolicLink(to: "/dev/zero")
         do {
-            _ = try UnitSpecification("0=file:\(link),pi=1").open()
+            _ = try UnitSpecification("0=file:\(link),pi=1").open(for: "/tmp/s")
             Issue.record("it was opened")
         } catch {
             #expect(error.description.contains("no regular file"), "\(error)")

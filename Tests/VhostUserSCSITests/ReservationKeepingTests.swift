@@ -12,7 +12,7 @@ struct ReservationKeepingTests {
     private func execute(_ block: [UInt8], _ data: [UInt8] = [], room: Int = 0, on text: String) throws
         -> (status: SCSIStatus, data: [UInt8])
     {
-        let unit = try UnitSpecification(text).open().unit
+        let unit = try UnitSpecification(text).open(for: "/tmp/s").unit
         var space = [UInt8](repeating: 0, count: room)
         // The first command of a process meets POWER ON, which PERSISTENT RESERVE passes over or not.
         var outcome: CommandOutcome?

@@ -22,7 +22,7 @@ final class RunningServer {
         socket = directory.appending("s")
         for specification in specifications {
             let parsed = try UnitSpecification(specification)
-            let (unit, store) = try parsed.open()
+            let (unit, store) = try parsed.open(for: socket)
             units.attach(unit, store: store, target: parsed.target, lun: parsed.lun)
         }
         let notes = Notes()
