@@ -18,6 +18,9 @@ final class DriverRing {
     private(set) var interrupts: UInt64 = 0
     /// The eventfds, once a device is connected.
     private(set) var events: RingEvents?
+    /// Whether the device has gone away; from any thread.
+    var isGone: Bool { device?.isGone ?? false }
+    private weak var device: (any SCSITransport)?
     /// Where the ring is.
     var addresses: RingAddresses { queue.addresses }
 
@@ -32,7 +35,10 @@ final class DriverRing {
     }
 
     /// Connects the ring with the eventfds of the started device.
-    func connect(_ events: RingEvents) { self.events = events }
+    func connect(_ events: RingEvents, _ device: (any SCSITransport)?) {
+        self.events = events
+        self.device = device
+    }
 
     /// Adds a buffer to the ring; the device sees it at the next `kick`.
     ///
@@ -124,6 +130,7 @@ final class DriverRing {
             throw OperationError("wait for", name, errno: error)
         }
         if hasError { throw Self.wedged(name) }
+        if isGone { throw Self.gone(name) }
         if MonotonicClock.nanoseconds > deadline { throw Self.silent(name) }
     }
 
@@ -151,6 +158,11 @@ final class DriverRing {
             cause: "the device signalled an error on the ring and does not go on with it",
             hint: "see dmesg"
         )
+    }
+
+    /// The device went away.
+    static func gone(_ name: String) -> OperationError {
+        OperationError("wait for", name, cause: "the back-end has closed the connection")
     }
 
     /// The device broke the protocol of a ring.

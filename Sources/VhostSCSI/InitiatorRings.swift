@@ -116,8 +116,8 @@ final class InitiatorRings {
     }
 
     /// Connects the rings with the eventfds of the started device.
-    func connect(_ events: [RingEvents]) {
-        for (ring, events) in zip(all, events) { ring.connect(events) }
+    func connect(_ events: [RingEvents], _ device: (any SCSITransport)?) {
+        for (ring, events) in zip(all, events) { ring.connect(events, device) }
     }
 }
 

@@ -109,7 +109,7 @@ internal import Virtqueue
         }
     }
 
-    /// Ends a run whose device reports an error, or has answered nothing for too long; to be called now and then, from
+    /// Ends a run whose device reports an error, has gone away, or has answered nothing for too long; to be called now and then, from
     /// one thread.
     func watch(_ watch: inout Watch) throws(Errno) {
         guard let events = queue.ring.events else { return }
@@ -117,8 +117,9 @@ internal import Virtqueue
         let completed = completed
         if completed != watch.completed { watch = Watch(completed: completed, since: now) }
         let isWedged = try events.error.drain() > 0
-        guard isWedged || now - watch.since > timeout else { return }
-        unsafe vload_fail(load, isWedged ? VLOAD_WEDGED : VLOAD_SILENT)
+        let isGone = queue.ring.isGone
+        guard isWedged || isGone || now - watch.since > timeout else { return }
+        unsafe vload_fail(load, isWedged ? VLOAD_WEDGED : isGone ? VLOAD_GONE : VLOAD_SILENT)
         try events.call.signal()
     }
 
@@ -153,6 +154,7 @@ internal import Virtqueue
         switch unsafe load.pointee.fault {
         case VLOAD_REFUSED: return try refusal()
         case VLOAD_WEDGED: return DriverRing.wedged(queue.ring.name)
+        case VLOAD_GONE: return DriverRing.gone(queue.ring.name)
         case VLOAD_SILENT: return DriverRing.silent(queue.ring.name)
         case VLOAD_BROKEN: return DriverRing.broken(queue.ring.name, errno)
         default: return OperationError("wait for", queue.ring.name, errno: errno)

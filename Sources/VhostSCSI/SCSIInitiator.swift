@@ -110,7 +110,7 @@ public final class SCSIInitiator {
         )
         rings = try InitiatorRings(shape, features: features, isShared: device.needsSharedMemory)
         try device.start(memory: [rings.region], rings: rings.addresses)
-        rings.connect(device.events)
+        rings.connect(device.events, device)
         if features.contains(.hotplug) { try rings.event.offer() }
     }
 
@@ -121,7 +121,7 @@ public final class SCSIInitiator {
         self.features = features
         device = nil
         targetName = "target"
-        rings.connect(events)
+        rings.connect(events, nil)
     }
 
     deinit {

@@ -12,6 +12,9 @@ public protocol SCSITransport: AnyObject {
     /// The eventfds of each ring while started.
     var events: [RingEvents] { get }
 
+    /// Whether the device has gone away and will answer nothing more; from any thread.
+    var isGone: Bool { get }
+
     /// Hands memory and rings over: control, event, request.
     func start(memory: [VhostMemoryRegion], rings: [VhostRing]) throws(OperationError)
     /// Takes them back.
@@ -21,4 +24,5 @@ public protocol SCSITransport: AnyObject {
 extension VhostSCSIDevice: SCSITransport {
     public var name: String { options.wwpn }
     public var needsSharedMemory: Bool { false }
+    public var isGone: Bool { false }
 }

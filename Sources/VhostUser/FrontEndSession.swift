@@ -83,7 +83,7 @@ public final class FrontEndSession {
         var features: ProtocolFeatures = []
         if offered & TransportFeatures.protocolFeatures != 0 {
             features = ProtocolFeatures(rawValue: try Self.ask(socket, name, .getProtocolFeatures))
-                .intersection(.all).subtracting([.status, .logFile])
+                .intersection(.all.union(.configuration)).subtracting([.status, .logFile])
             try Self.send(
                 socket,
                 name,
@@ -118,7 +118,39 @@ public final class FrontEndSession {
         }
     }
 
+    /// Reads the device's configuration space.
+    ///
+    /// - Returns: its first `byteCount` bytes.
+    /// - Throws: where the back-end offers none, or has less.
+    public func configuration(byteCount: Int) throws(OperationError) -> [UInt8] {
+        let name = VhostUserRequest.getConfiguration.name
+        guard protocolFeatures.contains(.configuration) else {
+            throw OperationError(name, self.name, cause: "the back-end does not offer it")
+        }
+        let header = [0, UInt32(byteCount), 0].flatMap { $0.littleEndianBytes }
+        let space = [UInt8](repeating: 0, count: byteCount)
+        let answer = try exchange(VhostUserMessage(.getConfiguration, header + space)).payload
+        guard answer.count == header.count + byteCount else {
+            throw OperationError(name, self.name, cause: "the back-end has fewer than \(byteCount) bytes")
+        }
+        return Array(answer.dropFirst(header.count))
+    }
+
+    /// Whether the back-end has closed the connection; from any thread.
+    public var isClosed: Bool {
+        // That the other end is gone is told unasked.
+        var waits = [pollfd(fd: socket.socket.descriptor.rawValue, events: 0, revents: 0)]
+        do throws(Errno) {
+            try SystemCalls.poll(&waits, milliseconds: 0)
+        } catch {
+            return false
+        }
+        return waits[0].revents != 0
+    }
+
     /// Hands memory and rings over, and enables them; QEMU's order.
+    ///
+    /// It returns once the back-end has carried all of it out.
     ///
     /// - Parameters:
     ///   - features: the virtio features to use, of those that are offered.
@@ -129,6 +161,7 @@ public final class FrontEndSession {
         rings: [FrontEndRing],
         inflight: InflightArea? = nil
     ) throws(OperationError) {
+        try checkCount(of: rings)
         let transport = offered & TransportFeatures.protocolFeatures
         if let inflight {
             try send(VhostUserMessage(.setInflight, inflight.encoded, rights: [inflight.file]))
@@ -141,7 +174,21 @@ public final class FrontEndSession {
         if transport != 0 {
             for index in rings.indices { try send(Self.state(.setRingEnable, UInt32(index), 1)) }
         }
+        // Messages are carried out in order: once one is answered, none before it was refused.
+        _ = try Self.ask(socket, name, .getFeatures)
         self.rings = rings.count
+    }
+
+    private func checkCount(of rings: [FrontEndRing]) throws(OperationError) {
+        guard protocolFeatures.contains(.multiqueue) else { return }
+        let most = try Self.ask(socket, name, .getQueueCount)
+        guard rings.count <= most else {
+            throw OperationError(
+                "start \(rings.count) rings of",
+                name,
+                cause: "the back-end has \(most) at most"
+            )
+        }
     }
 
     /// Takes the rings back.
@@ -220,7 +267,10 @@ public final class FrontEndSession {
         do throws(Errno) {
             try socket.send(message)
         } catch {
-            throw OperationError(message.request?.name ?? "send a message to", name, errno: error)
+            let request = message.request?.name ?? "send a message to"
+            // It refused an earlier one by that.
+            if error == .brokenPipe || error == .connectionReset { throw closed(request, name) }
+            throw OperationError(request, name, errno: error)
         }
     }
 
@@ -237,7 +287,7 @@ public final class FrontEndSession {
                 case .message:
                     throw OperationError(request, name, cause: "the back-end answers something else")
                 case .end:
-                    throw OperationError(request, name, cause: "the back-end has closed the connection")
+                    throw closed(request, name)
                 case .nothing: try wait(socket)
                 }
             } catch let error as OperationError {
@@ -247,6 +297,10 @@ public final class FrontEndSession {
             }
         }
         throw OperationError(request, name, errno: .timedOut, cause: "the back-end does not answer")
+    }
+
+    private static func closed(_ request: String, _ name: String) -> OperationError {
+        OperationError(request, name, cause: "the back-end has closed the connection")
     }
 
     private static func wait(_ socket: MessageSocket) throws(Errno) {

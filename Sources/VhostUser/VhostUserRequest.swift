@@ -78,6 +78,8 @@ public struct ProtocolFeatures: OptionSet, Hashable, Sendable {
     public static let logFile = ProtocolFeatures(rawValue: 1 << 1)
     /// Requests may ask for an acknowledgement.
     public static let replyAck = ProtocolFeatures(rawValue: 1 << 3)
+    /// The front-end reads the device's configuration space; ours tells it where somebody asks all the same.
+    public static let configuration = ProtocolFeatures(rawValue: 1 << 9)
     /// What is in flight is noted in memory that both sides keep.
     public static let inflight = ProtocolFeatures(rawValue: 1 << 12)
     /// The device can be reset.
@@ -87,7 +89,7 @@ public struct ProtocolFeatures: OptionSet, Hashable, Sendable {
     /// The front-end tells the virtio device status.
     public static let status = ProtocolFeatures(rawValue: 1 << 16)
 
-    /// All that this module understands.
+    /// All that a back-end of this module offers.
     public static let all: ProtocolFeatures = [
         .multiqueue, .logFile, .replyAck, .inflight, .resetDevice, .memorySlots, .status,
     ]

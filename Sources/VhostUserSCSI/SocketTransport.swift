@@ -10,6 +10,7 @@ public final class SocketTransport: SCSITransport {
     public let needsSharedMemory = true
     public var features: VhostFeatures { VhostFeatures(rawValue: session.offered).intersection(wanted) }
     public private(set) var events: [RingEvents] = []
+    public var isGone: Bool { session.isClosed }
     private let session: FrontEndSession
     private let wanted: VhostFeatures
 

@@ -100,4 +100,24 @@ struct ServeTests {
         try initiator.detach()
         try server.end()
     }
+
+    @Test func moreQueuesThanThereAreAreRefusedAtOnce() throws {
+        let server = try RunningServer(["0=ramdisk:1M"])
+        let error = #expect(throws: OperationError.self) {
+            _ = try SCSIInitiator(try SocketTransport(server.socket), target: 0, queues: 65)
+        }
+        #expect(error?.description.contains("start 67 rings of") == true, "\(String(describing: error))")
+        #expect(error?.cause == "the back-end has 66 at most")
+        try SCSIInitiator(try SocketTransport(server.socket), target: 0, queues: 64).testUnitReady(lun: 0)
+        try server.end()
+    }
+
+    @Test func aServerThatGoesAwayIsTheCause() throws {
+        let server = try RunningServer(["0=ramdisk:1M"])
+        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0, depth: 4)
+        try initiator.testUnitReady(lun: 0)
+        try server.end()
+        let error = #expect(throws: OperationError.self) { try initiator.testUnitReady(lun: 0) }
+        #expect(error?.cause == "the back-end has closed the connection")
+    }
 }

@@ -23,6 +23,7 @@
  * @VLOAD_NONE: it did not
  * @VLOAD_REFUSED: a request failed; its slot has the response
  * @VLOAD_WEDGED: the device signalled an error on the ring
+ * @VLOAD_GONE: the device went away
  * @VLOAD_SILENT: the device gave no answer in time
  * @VLOAD_BROKEN: the device broke the protocol of the ring
  * @VLOAD_SYSTEM: a system call failed
@@ -31,6 +32,7 @@ enum vload_fault {
 	VLOAD_NONE,
 	VLOAD_REFUSED,
 	VLOAD_WEDGED,
+	VLOAD_GONE,
 	VLOAD_SILENT,
 	VLOAD_BROKEN,
 	VLOAD_SYSTEM,
@@ -182,7 +184,7 @@ void vload_stop(struct vload *load);
 /**
  * vload_fail() - give up on the device; from any thread
  * @load: the load
- * @fault: why, VLOAD_WEDGED or VLOAD_SILENT
+ * @fault: why, VLOAD_WEDGED, VLOAD_GONE or VLOAD_SILENT
  *
  * The caller then signals the eventfd by which the device would. The loop
  * itself waits for the device for ever, with one system call.
