@@ -311,6 +311,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "LinuxSystem", "SCSITarget", "TargetConfig", "VhostUserSCSI", "ringside", arguments, system,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TestVMTests", dependencies: ["TestVM", system], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",

@@ -12,7 +12,7 @@ struct ModuleDepsCommand: ParsableCommand {
             EXAMPLES
               ringside module deps vhost_scsi
               ringside module deps ./driver.ko
-              ringside module deps --reverse vhost       (the modules that need it)
+              ringside module deps --reverse vhost
             """
     )
 

@@ -13,9 +13,9 @@ struct ServeControlCommand: ParsableCommand {
             A relative path of a file is the server's.
 
             EXAMPLES
-              ringside serve ctl --control /run/ringside/disk.ctl add 2=ramdisk:1G
-              ringside serve ctl --control /run/ringside/disk.ctl remove 2
-              ringside serve ctl --control /run/ringside/disk.ctl counters
+              ringside serve ctl add --control /run/ringside/disk.ctl 2=ramdisk:1G
+              ringside serve ctl remove --control /run/ringside/disk.ctl 2
+              ringside serve ctl counters --control /run/ringside/disk.ctl
             """,
         subcommands: [Add.self, Remove.self, Counters.self]
     )
