@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "memory_guard.h"
@@ -19,11 +20,13 @@
  * @base: its first byte; NULL if the entry is free, &claimed while it is filled
  * @bytes: its size
  * @lost: whether it was replaced
+ * @event: eventfd to tell of that, or -1
  */
 struct guard_range {
 	char *base;
 	unsigned long bytes;
 	bool lost;
+	int event;
 };
 
 static struct guard_range ranges[GUARD_RANGES];
@@ -59,7 +62,9 @@ static bool guard_replace(const char *address)
 				 MAP_NORESERVE,
 			 -1, 0) == MAP_FAILED)
 			return false;
-		__atomic_store_n(&ranges[i].lost, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&ranges[i].lost, true, __ATOMIC_RELEASE);
+		/* It stays open while the range is there. */
+		(void)eventfd_write(ranges[i].event, 1);
 		return true;
 	}
 	return false;
@@ -67,11 +72,14 @@ static bool guard_replace(const char *address)
 
 static void guard_fault(int number, siginfo_t *info, void *context)
 {
+	int error = errno;
+
 	(void)number;
 	(void)context;
 	/* Not ours: the same fault again, as if there was no handler. */
 	if (!guard_replace(info->si_addr))
 		(void)sigaction(SIGBUS, &before, NULL);
+	errno = error;
 }
 
 int memory_guard_install(void)
@@ -92,13 +100,14 @@ static bool guard_claim(struct guard_range *range)
 					   __ATOMIC_RELAXED);
 }
 
-int memory_guard_add(void *base, unsigned long bytes)
+int memory_guard_add(void *base, unsigned long bytes, int event)
 {
 	for (int i = 0; i < GUARD_RANGES; i++) {
 		if (!guard_claim(&ranges[i]))
 			continue;
 		__atomic_store_n(&ranges[i].bytes, bytes, __ATOMIC_RELEASE);
 		__atomic_store_n(&ranges[i].lost, false, __ATOMIC_RELAXED);
+		ranges[i].event = event;
 		__atomic_store_n(&ranges[i].base, base, __ATOMIC_RELEASE);
 		return i;
 	}
@@ -112,5 +121,5 @@ void memory_guard_remove(int range)
 
 _Bool memory_guard_lost(int range)
 {
-	return __atomic_load_n(&ranges[range].lost, __ATOMIC_RELAXED);
+	return __atomic_load_n(&ranges[range].lost, __ATOMIC_ACQUIRE);
 }

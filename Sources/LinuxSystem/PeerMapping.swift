@@ -10,20 +10,24 @@ public import SystemPackage
     /// The mapped bytes; any of them may change at any time.
     public let mapping: MemoryMapping
     private let range: CInt
+    /// What the range signals stays open.
+    private let lost: PassedDescriptor?
 
     /// Maps the first `byteCount` bytes of a file.
     ///
+    /// - Parameter lost: an eventfd that is signalled when `isLost` has become true.
     /// - Throws: `EINVAL` where the file has no size, or a smaller one; `ENOSPC` for more than 1024 mappings.
-    public init(_ file: PassedDescriptor, byteCount: UInt64) throws(Errno) {
+    public init(_ file: PassedDescriptor, byteCount: UInt64, lost: PassedDescriptor? = nil) throws(Errno) {
         guard let size = try file.regularFileSize(), byteCount > 0, byteCount <= size,
             let count = Int(exactly: byteCount)
         else { throw .invalidArgument }
         try Self.installed.get()
         let mapping = try MemoryMapping(sharing: file.owner.descriptor, byteCount: count)
         // The guard forgets the range before it is unmapped.
-        let range = unsafe memory_guard_add(mapping.base, UInt(count))
+        let range = unsafe memory_guard_add(mapping.base, UInt(count), lost?.number ?? -1)
         if range < 0 { throw Errno(rawValue: -range) }
         self.range = range
+        self.lost = lost
         self.mapping = mapping
     }
 

@@ -17,10 +17,11 @@ int memory_guard_install(void);
  * memory_guard_add() - guard a mapping
  * @base: its first byte
  * @bytes: its size
+ * @event: eventfd that is signalled when it is lost, or -1; stays open as long
  *
  * Return: a number for it, or -ENOSPC.
  */
-int memory_guard_add(void *base, unsigned long bytes);
+int memory_guard_add(void *base, unsigned long bytes, int event);
 
 /**
  * memory_guard_remove() - forget a mapping, before it is unmapped
