@@ -12,7 +12,7 @@
 /* clang-format off */
 #define NBD_FUNCTIONS(each)                                                  \
 	each(create) each(close) each(get_errno)                             \
-	each(connect_uri) each(aio_connect_uri)                              \
+	each(aio_connect_uri)                                                \
 	each(set_uri_allow_local_file)                                       \
 	each(get_size) each(is_read_only)                                    \
 	each(can_flush) each(can_fua) each(can_zero) each(can_trim)          \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "library.h"
@@ -15,7 +16,7 @@
 /* How long to wait before the server is looked for again, in milliseconds. */
 #define RETRY_PERIOD 100
 /* How long a server may say nothing while it is connected to. */
-#define CONNECT_PERIOD 10000
+#define CONNECT_PERIOD 5000
 
 /**
  * struct nbd_link - a connection
@@ -28,6 +29,7 @@
  * @thread: takes answers
  * @wake: eventfd that makes the thread look at the link anew
  * @ends: whether the thread is to end
+ * @abandoned: whether the server is not looked for again
  * @written: writes that were answered and are not safe by themselves
  * @flushed: how many of them flushes have made safe
  * @lost: whether some of them may be gone
@@ -42,13 +44,14 @@ struct nbd_link {
 	pthread_t thread;
 	int wake;
 	bool ends;
+	bool abandoned;
 	__u64 written;
 	__u64 flushed;
 	bool lost;
 };
 
-/* Makes a handle that is connected, or that begins to connect. */
-static int link_connect(struct nbd_link *link, bool waits)
+/* Makes a handle that begins to connect. */
+static int link_connect(struct nbd_link *link)
 {
 	const struct nbd_library *nbd = link->nbd;
 	struct nbd_handle *handle = nbd->create();
@@ -58,9 +61,7 @@ static int link_connect(struct nbd_link *link, bool waits)
 		return nbd_library_error(nbd);
 	/* A file with a password is named by whoever starts the server. */
 	result = nbd->set_uri_allow_local_file(handle, true);
-	if (!result && waits)
-		result = nbd->connect_uri(handle, link->uri);
-	else if (!result)
+	if (!result)
 		result = nbd->aio_connect_uri(handle, link->uri);
 	if (result) {
 		result = nbd_library_error(nbd);
@@ -112,24 +113,36 @@ static void link_settle(struct nbd_link *link)
 	if (!link_is_down(link)) {
 		if (link->usable || link->nbd->aio_is_ready(link->handle) <= 0)
 			return;
-		link->usable = link_same(link);
+		link->usable = !link->abandoned && link_same(link);
 		if (link->usable)
 			return;
 	}
 	link_drop(link);
 }
 
-static void link_notify(struct nbd_link *link, short events)
+static int link_notify(struct nbd_link *link, short events)
 {
 	unsigned int wanted = link->nbd->aio_get_direction(link->handle);
 
 	/* A lost connection is found out by reading. */
 	if (wanted & LIBNBD_AIO_DIRECTION_READ &&
 	    events & (POLLIN | POLLHUP | POLLERR))
-		(void)link->nbd->aio_notify_read(link->handle);
-	else if (wanted & LIBNBD_AIO_DIRECTION_WRITE &&
-		 events & (POLLOUT | POLLHUP | POLLERR))
-		(void)link->nbd->aio_notify_write(link->handle);
+		return link->nbd->aio_notify_read(link->handle);
+	if (wanted & LIBNBD_AIO_DIRECTION_WRITE &&
+	    events & (POLLOUT | POLLHUP | POLLERR))
+		return link->nbd->aio_notify_write(link->handle);
+	return 0;
+}
+
+static void link_expect(const struct nbd_link *link, struct pollfd *event)
+{
+	unsigned int wanted = link->nbd->aio_get_direction(link->handle);
+
+	event->fd = link->nbd->aio_get_fd(link->handle);
+	if (wanted & LIBNBD_AIO_DIRECTION_READ)
+		event->events |= POLLIN;
+	if (wanted & LIBNBD_AIO_DIRECTION_WRITE)
+		event->events |= POLLOUT;
 }
 
 /* Sleeps until there is something to do; the lock is not held meanwhile. */
@@ -140,15 +153,8 @@ static void link_wait(struct nbd_link *link)
 	eventfd_t times;
 
 	if (link->handle) {
-		unsigned int wanted =
-			link->nbd->aio_get_direction(link->handle);
-
 		timeout = link->usable ? -1 : CONNECT_PERIOD;
-		events[1].fd = link->nbd->aio_get_fd(link->handle);
-		if (wanted & LIBNBD_AIO_DIRECTION_READ)
-			events[1].events |= POLLIN;
-		if (wanted & LIBNBD_AIO_DIRECTION_WRITE)
-			events[1].events |= POLLOUT;
+		link_expect(link, &events[1]);
 	}
 	pthread_mutex_unlock(&link->lock);
 	ready = poll(events, 2, timeout);
@@ -158,7 +164,7 @@ static void link_wait(struct nbd_link *link)
 	if (!ready && link->handle && !link->usable)
 		link_drop(link);
 	else if (link->handle && events[1].revents)
-		link_notify(link, events[1].revents);
+		(void)link_notify(link, events[1].revents);
 }
 
 static void *link_serve(void *opaque)
@@ -169,10 +175,10 @@ static void *link_serve(void *opaque)
 	pthread_mutex_lock(&link->lock);
 	while (!link->ends) {
 		link_wait(link);
-		if (!link->handle && !link->ends) {
+		if (!link->handle && !link->ends && !link->abandoned) {
 			/* May look up a name; nobody else has the handle. */
 			pthread_mutex_unlock(&link->lock);
-			(void)link_connect(link, false);
+			(void)link_connect(link);
 			pthread_mutex_lock(&link->lock);
 		}
 		if (link->handle)
@@ -195,6 +201,25 @@ static int link_spawn(struct nbd_link *link)
 	return -error;
 }
 
+/* Waits until the connection stands. */
+static int link_await(struct nbd_link *link)
+{
+	while (link->nbd->aio_is_ready(link->handle) <= 0) {
+		struct pollfd event = {-1, 0, 0};
+		int ready;
+
+		link_expect(link, &event);
+		ready = poll(&event, 1, CONNECT_PERIOD);
+		if (!ready)
+			return -ETIMEDOUT;
+		if (ready > 0 && link_notify(link, event.revents))
+			return nbd_library_error(link->nbd);
+		if (link_is_down(link))
+			return -ECONNRESET;
+	}
+	return 0;
+}
+
 static int link_begin(struct nbd_link *link, const char *uri)
 {
 	int error;
@@ -203,7 +228,9 @@ static int link_begin(struct nbd_link *link, const char *uri)
 	link->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!link->uri || link->wake < 0)
 		return -ENOMEM;
-	error = link_connect(link, true);
+	error = link_connect(link);
+	if (!error)
+		error = link_await(link);
 	if (!error)
 		error = nbd_library_look(link->nbd, link->handle, &link->shape);
 	if (error)
@@ -244,6 +271,16 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 	*shape = made->shape;
 	*link = made;
 	return 0;
+}
+
+void nbd_link_abandon(struct nbd_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	link->abandoned = true;
+	/* The thread finds the connection dead, which answers everything. */
+	if (link->handle)
+		(void)shutdown(link->nbd->aio_get_fd(link->handle), SHUT_RDWR);
+	pthread_mutex_unlock(&link->lock);
 }
 
 void nbd_link_close(struct nbd_link *link)
@@ -345,41 +382,4 @@ void nbd_link_start(struct nbd_link *link, struct nbd_request *request)
 				    LIBNBD_AIO_DIRECTION_READ)
 		link_wake(link);
 	pthread_mutex_unlock(&link->lock);
-}
-
-/**
- * struct waiting - a request that somebody waits for
- * @request: the request
- * @done: signalled at its end, under the link's lock
- * @ended: whether it came
- * @result: how
- */
-struct waiting {
-	struct nbd_request request;
-	pthread_cond_t done;
-	bool ended;
-	int result;
-};
-
-static void waiting_done(struct nbd_request *request, int result)
-{
-	struct waiting *waiting = (struct waiting *)request;
-
-	waiting->result = result;
-	waiting->ended = true;
-	pthread_cond_signal(&waiting->done);
-}
-
-int nbd_link_run(struct nbd_link *link, struct nbd_request *request)
-{
-	struct waiting waiting = {.request = *request,
-				  .done = PTHREAD_COND_INITIALIZER};
-
-	waiting.request.done = waiting_done;
-	nbd_link_start(link, &waiting.request);
-	pthread_mutex_lock(&link->lock);
-	while (!waiting.ended)
-		pthread_cond_wait(&waiting.done, &link->lock);
-	pthread_mutex_unlock(&link->lock);
-	return waiting.result;
 }

@@ -47,6 +47,9 @@ public import SystemPackage
         unsafe nbd_link_close(link)
     }
 
+    /// Fails what is under way and what still comes with `ENOTCONN`, for good.
+    public func abandon() { unsafe nbd_link_abandon(link) }
+
     /// Reads until `bytes` is full.
     ///
     /// - Throws: `ENOTCONN` while the server is away; what it gives.

@@ -40,10 +40,18 @@ struct nbd_shape {
  * @shape: what the export is like
  * @link: the connection
  *
- * Return: 0; -ENOSYS if libnbd is not installed; what libnbd gives.
+ * A server that says nothing for 5 seconds is given up.
+ *
+ * Return: 0; -ENOSYS if libnbd is not installed; -ETIMEDOUT; what libnbd gives.
  */
 int nbd_link_open(const char *uri, struct nbd_shape *shape,
 		  struct nbd_link **link);
+
+/**
+ * nbd_link_abandon() - fail what is under way, and what still comes
+ * @link: the connection; any thread may do this
+ */
+void nbd_link_abandon(struct nbd_link *link);
 
 /**
  * nbd_link_close() - end a connection that has no request under way
