@@ -62,11 +62,18 @@ let package = Package(
         .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
         .target(
             name: "CTargetQueue",
-            dependencies: ["CNBD", "CUring", "CVirtioSCSI", "CVirtqueue"],
+            dependencies: ["CNBD", "CPeerEvent", "CUring", "CVirtioSCSI", "CVirtqueue"],
             cSettings: coreSettings + [.define("_GNU_SOURCE")]
         ),
         .target(
             name: "CMemoryGuard",
+            cSettings: [
+                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+                .define("_GNU_SOURCE"),
+            ]
+        ),
+        .target(
+            name: "CPeerEvent",
             cSettings: [
                 .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
                 .define("_GNU_SOURCE"),
@@ -101,7 +108,9 @@ let package = Package(
         // Floor 1: the machine, and pure values.
         .target(
             name: "LinuxSystem",
-            dependencies: ["CBlockGuard", "CLinux", "CMemoryGuard", "CNBD", "CSandbox", system],
+            dependencies: [
+                "CBlockGuard", "CLinux", "CMemoryGuard", "CNBD", "CPeerEvent", "CSandbox", system,
+            ],
             swiftSettings: settings
         ),
         .target(name: "OptionParsing", swiftSettings: settings),

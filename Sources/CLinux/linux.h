@@ -121,6 +121,8 @@ int chroot(const char *path);
 int strverscmp(const char *left, const char *right);
 int pipe2(int ends[2], int flags);
 int pthread_setname_np(unsigned long thread, const char *name);
+int pthread_timedjoin_np(unsigned long thread, void **result,
+			 const struct timespec *deadline);
 int sched_setaffinity(pid_t thread, size_t bytes, const unsigned long *mask);
 int accept4(int socket, struct sockaddr *address, unsigned int *length,
 	    int flags);

@@ -14,8 +14,10 @@ void answer_publish(struct tq_queue *queue)
 	if (!vq_device_signal_needed(&queue->device) || queue->call < 0)
 		return;
 	queue->counters.calls++;
-	/* A full counter wakes the driver all the same. */
+	/* The driver may have made it wait: see tq_queue_calls(). */
+	WRITE_ONCE(queue->calling, true);
 	(void)eventfd_write(queue->call, 1);
+	WRITE_ONCE(queue->calling, false);
 }
 
 void answer_used(struct tq_queue *queue, const struct vq_chain *chain,

@@ -140,7 +140,7 @@ int inflight_recover(struct tq_queue *queue, __u32 *base)
 		error = inflight_collect(queue, num);
 	/* Who died may have answered without saying so. */
 	if (!error && queue->call >= 0)
-		(void)eventfd_write(queue->call, 1);
+		peer_event_signal(queue->call);
 	if (!error && queue->resume_count)
 		*base = (__u16)(used_idx + queue->resume_count);
 	return error;

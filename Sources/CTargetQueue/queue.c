@@ -126,6 +126,11 @@ __u64 tq_queue_flushed(const struct tq_queue *queue)
 	return virt_load_acquire(&queue->flush_done);
 }
 
+_Bool tq_queue_calls(const struct tq_queue *queue)
+{
+	return READ_ONCE(queue->calling);
+}
+
 __u16 tq_queue_base(const struct tq_queue *queue)
 {
 	return queue->device.last_avail;

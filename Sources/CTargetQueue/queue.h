@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "nbd_link.h"
+#include "peer_event.h"
 #include "target_queue.h"
 #include "vq_platform.h"
 
@@ -29,7 +30,7 @@
  * @safe: whether its end says that writes are on stable storage
  * @failure: errno that it ends with, or 0 if it can be tried in another way
  * @next: next free slot, next failed one, or next in the queue's @returned
- * @copy: the data, if the guest has it in pieces that the server must not see
+ * @copy: the data for an NBD server, which the guest cannot take away
  * @result: what came of @remote
  * @segments: the chain's segments
  * @vector: the part of them that data goes to or comes from
@@ -76,6 +77,7 @@ struct slot {
  * @resume_at: next of @resume
  * @resume_count: how many there are
  * @ring_works: whether there is io_uring here
+ * @calling: whether the driver is being signalled
  * @protects: whether requests carry protection information
  * @kick: as in struct tq_setup
  * @call: as in struct tq_setup
@@ -120,6 +122,7 @@ struct tq_queue {
 	__u32 resume_at;
 	__u32 resume_count;
 	bool ring_works;
+	bool calling;
 	bool protects;
 	int kick;
 	int call;

@@ -7,7 +7,7 @@
 
 #include "queue.h"
 
-/* What a queue's commands may keep of data that the guest has in pieces. */
+/* What the copies of a queue's commands may take. */
 #define REMOTE_BYTES_MAX (32u << 20)
 
 /* On any thread. */
@@ -46,17 +46,13 @@ static void remote_send(struct slot *slot, enum nbd_operation operation)
 	nbd_link_start(slot->unit->link, &slot->remote);
 }
 
-/* Data in one piece goes by itself, anything else through a copy. */
+/*
+ * Data goes through a copy: a system call of libnbd that meets memory which the
+ * guest took away would end the connection for all.
+ */
 static bool remote_data(struct tq_queue *queue, struct slot *slot,
 			const struct transfer *transfer)
 {
-	const struct vq_chain *chain = &slot->chain;
-	int count = slot_vector(chain, &slot->request, transfer, slot->vector);
-
-	slot->copy = NULL;
-	slot->remote.data = slot->vector[0].iov_base;
-	if (count == 1)
-		return true;
 	if (queue->copied + transfer->bytes > REMOTE_BYTES_MAX)
 		return false;
 	slot->copy = malloc(transfer->bytes);
@@ -65,7 +61,7 @@ static bool remote_data(struct tq_queue *queue, struct slot *slot,
 	queue->copied += transfer->bytes;
 	slot->remote.data = slot->copy;
 	if (transfer->write)
-		(void)vq_chain_read(chain, slot->request.data_offset,
+		(void)vq_chain_read(&slot->chain, slot->request.data_offset,
 				    slot->copy, transfer->bytes);
 	return true;
 }
@@ -107,7 +103,7 @@ static void remote_finish(struct tq_queue *queue, struct slot *slot)
 {
 	int result = slot->result;
 
-	if (slot->copy && !result && slot->remote.operation == NBD_READ)
+	if (!result && slot->remote.operation == NBD_READ)
 		(void)vq_chain_write(&slot->chain, slot->request.data_offset,
 				     slot->copy, slot->bytes);
 	if (slot->copy)

@@ -12,7 +12,7 @@
 #include "queue.h"
 
 #define SPIN_FIRST 10000u
-/* Without kicks the ring is looked at this often, in milliseconds. */
+/* What no descriptor tells is looked at this often, in milliseconds. */
 #define POLL_PERIOD 1
 
 static __u64 rest_now(void)
@@ -36,9 +36,9 @@ static void rest_learn(struct tq_queue *queue, __u64 slept)
 
 static void rest_drain(int fd, __u64 *times)
 {
-	eventfd_t count;
+	__u64 count;
 
-	if (!eventfd_read(fd, &count))
+	if (!peer_event_drain(fd, &count))
 		*times += count;
 }
 
@@ -54,6 +54,9 @@ static bool rest_poll(struct tq_queue *queue, int kick, int timeout)
 	__u64 unused = 0;
 	int ready = 0;
 
+	/* What the kernel has not taken yet is offered again. */
+	if (queue->submitted)
+		timeout = POLL_PERIOD;
 	__atomic_store_n(&queue->sleeps, true, __ATOMIC_SEQ_CST);
 	/* Who adds to the list from here on sees that we sleep. */
 	if (!__atomic_load_n(&queue->returned, __ATOMIC_SEQ_CST))

@@ -36,13 +36,6 @@ public struct EventFD: ~Copyable, Sendable {
         _ = CLinux.eventfd_write(number, 1)
     }
 
-    /// Resets the counter of an eventfd that another owner holds, and that does not block.
-    public static func drain(_ number: CInt) {
-        var count: eventfd_t = 0
-        // `count` outlives the call; nothing to take is no failure.
-        _ = unsafe CLinux.eventfd_read(number, &count)
-    }
-
     /// Takes the counter's value and resets it to 0, without waiting.
     ///
     /// - Returns: how often it was signalled since the last call; 0 where it was not.

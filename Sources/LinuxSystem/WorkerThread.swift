@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 internal import CLinux
+internal import CPeerEvent
 internal import Glibc
 public import SystemPackage
 
@@ -41,6 +42,28 @@ public import SystemPackage
         let error = pthread_join(thread, nil)
         precondition(error == 0, "a thread is joined once, and not by itself")
     }
+
+    /// Waits for the end of `body`, and interrupts it every 10 ms while it waits in a system call for a peer that may
+    /// never let it go on; to be called once.
+    ///
+    /// - Parameter isHeldUp: whether it does, as far as is known.
+    public func join(interruptingWhile isHeldUp: () -> Bool) {
+        var error = CInt(ETIMEDOUT)
+        while error == ETIMEDOUT {
+            var deadline = timespec()
+            // Both outlive the calls.
+            unsafe clock_gettime(CLOCK_REALTIME, &deadline)
+            let next = deadline.tv_nsec + 10_000_000
+            deadline.tv_sec += next / 1_000_000_000
+            deadline.tv_nsec = next % 1_000_000_000
+            error = unsafe CLinux.pthread_timedjoin_np(thread, nil, &deadline)
+            if error == ETIMEDOUT && isHeldUp() { interrupt() }
+        }
+        precondition(error == 0, "a thread is joined once, and not by itself")
+    }
+
+    /// Ends the system call that `body` waits in, with `EINTR`; not after `join`.
+    public func interrupt() { peer_event_interrupt(thread) }
 }
 
 private final class Work: Sendable {

@@ -42,7 +42,8 @@ extension BackendSession {
                 file,
                 offset: shape.offset,
                 queueCount: shape.queues,
-                queueSize: shape.size
+                queueSize: shape.size,
+                lost: lost
             )
         }
         try paused { () throws(VhostUserRefusal) in inflight = area }

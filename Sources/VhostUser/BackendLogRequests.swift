@@ -10,10 +10,12 @@ struct LogArea {
     private let byteCount: Int
 
     /// Takes over a bitmap; bytes that make no whole word of 64 bits are left alone.
-    init(_ file: PassedDescriptor, offset: UInt64, byteCount: UInt64) throws(Errno) {
+    ///
+    /// - Parameter lost: an eventfd that is signalled when its file was truncated under us.
+    init(_ file: PassedDescriptor, offset: UInt64, byteCount: UInt64, lost: PassedDescriptor) throws(Errno) {
         let (end, overflow) = offset.addingReportingOverflow(byteCount)
         guard !overflow, offset % 8 == 0, byteCount >= 8 else { throw .invalidArgument }
-        mapping = try PeerMapping(file, byteCount: end)
+        mapping = try PeerMapping(file, byteCount: end, lost: lost)
         self.offset = Int(offset)
         self.byteCount = Int(byteCount / 8 * 8)
     }
@@ -35,7 +37,7 @@ extension BackendSession {
         let (size, offset): (UInt64, UInt64) = (fields.next(), fields.next())
         guard let file = message.rights.first else { throw VhostUserRefusal("SET_LOG_BASE", "no descriptor") }
         let area = try system("SET_LOG_BASE") { () throws(Errno) in
-            try LogArea(file, offset: offset, byteCount: size)
+            try LogArea(file, offset: offset, byteCount: size, lost: lost)
         }
         try paused { () throws(VhostUserRefusal) in log = area }
         return message.reply(UInt64(0).littleEndianBytes)

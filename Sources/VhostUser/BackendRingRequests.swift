@@ -74,7 +74,7 @@ extension BackendSession {
         }
         try update(index)
         // What was answered before could have gone to the former eventfd.
-        if request == .setRingCall, wasRunning, let event { EventFD.signal(event.number) }
+        if request == .setRingCall, wasRunning, let event { PeerEvent.signal(event.number) }
     }
 
     /// The eventfd of a message. Nothing else is taken: a pipe could make us wait, a device never run dry.

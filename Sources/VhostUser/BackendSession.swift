@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 public import LinuxSystem
-import SystemPackage
+public import SystemPackage
 import Virtqueue
 
 /// The back-end's side of one vhost-user connection: what the front-end asks for is done to a device.
@@ -11,7 +11,9 @@ public final class BackendSession {
     let device: any VhostUserDevice
     let socket: MessageSocket
     let note: (String) -> Void
-    let memory = PeerMemory()
+    let memory: PeerMemory
+    /// Readable when a file of the front-end was truncated under us: `handleMessages` comes next.
+    public let lost: PassedDescriptor
     var rings: [BackendRing]
     var features: UInt64 = 0
     var protocolFeatures: ProtocolFeatures = []
@@ -22,27 +24,43 @@ public final class BackendSession {
 
     /// - Parameters:
     ///   - note: told of what goes wrong without ending the connection.
-    public init(_ socket: UnixSocket, _ device: any VhostUserDevice, note: @escaping (String) -> Void) {
+    /// - Throws: `EMFILE` where there can be no more descriptors.
+    public init(_ socket: UnixSocket, _ device: any VhostUserDevice, note: @escaping (String) -> Void)
+        throws(Errno)
+    {
+        let event = try EventFD()
+        lost = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+        memory = PeerMemory(lost: lost)
         self.device = device
         self.socket = MessageSocket(socket)
         self.note = note
         rings = Array(repeating: BackendRing(), count: device.queueCount)
     }
 
-    /// Handles all messages that are there.
+    /// How many messages are handled before whoever else waits has a turn.
+    static let turn = 64
+
+    /// Handles messages that are there: up to 64, so that one who never stops keeps nobody else waiting.
     ///
     /// - Returns: false at the end of the connection.
     /// - Throws: why the connection cannot go on. In either case `close` comes next.
     public func handleMessages() throws(VhostUserRefusal) -> Bool {
-        while true {
-            if memory.isLost { throw VhostUserRefusal("memory region", "its file was truncated") }
-            if log?.isLost == true { throw VhostUserRefusal("log", "its file was truncated") }
+        PeerEvent.drain(lost.number)
+        for _ in 0..<Self.turn {
+            try checkFiles()
             switch try socket.receive() {
             case .nothing: return true
             case .end: return false
             case .message(let message): try handle(message)
             }
         }
+        return true
+    }
+
+    private func checkFiles() throws(VhostUserRefusal) {
+        if memory.isLost { throw VhostUserRefusal("memory region", "its file was truncated") }
+        if log?.isLost == true { throw VhostUserRefusal("log", "its file was truncated") }
+        if inflight?.isLost == true { throw VhostUserRefusal("in-flight area", "its file was truncated") }
     }
 
     /// Stops all rings and resets the device: the front-end is gone.

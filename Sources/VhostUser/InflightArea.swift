@@ -27,6 +27,9 @@ public final class InflightArea: Sendable {
             + UInt16(queueCount).littleEndianBytes + UInt16(queueSize).littleEndianBytes
     }
 
+    /// Whether its file was truncated under us.
+    var isLost: Bool { mapping.isLost }
+
     /// Makes an area of zeroes, in which nothing is in flight.
     init(queueCount: Int, queueSize: Int) throws(Errno) {
         let bytes = queueCount * Self.partBytes(queueSize)
@@ -38,10 +41,18 @@ public final class InflightArea: Sendable {
     }
 
     /// Takes over an area.
-    init(_ file: PassedDescriptor, offset: UInt64, queueCount: Int, queueSize: Int) throws(Errno) {
+    ///
+    /// - Parameter lost: the eventfd that is signalled when its file was truncated under us.
+    init(
+        _ file: PassedDescriptor,
+        offset: UInt64,
+        queueCount: Int,
+        queueSize: Int,
+        lost: PassedDescriptor? = nil
+    ) throws(Errno) {
         let bytes = UInt64(queueCount * Self.partBytes(queueSize))
         guard offset <= UInt64(Int32.max), offset % 8 == 0 else { throw .invalidArgument }
-        mapping = try PeerMapping(file, byteCount: offset + bytes)
+        mapping = try PeerMapping(file, byteCount: offset + bytes, lost: lost)
         self.file = file
         self.offset = Int(offset)
         self.queueCount = queueCount

@@ -47,12 +47,17 @@ final class PeerMemory {
     /// The table for the rings; nil without a region.
     private(set) var table: GuestMemoryTable?
 
+    /// Signalled when a file was truncated under us.
+    private let lost: PassedDescriptor
+
+    init(lost: PassedDescriptor) { self.lost = lost }
+
     /// Whether a file was truncated under us.
     var isLost: Bool { lines.contains { $0.mapping.isLost } }
 
     /// Replaces everything; changes nothing where a line is refused.
     func replace(_ regions: [MemoryRegion], _ files: [PassedDescriptor]) throws(VhostUserRefusal) {
-        let fresh = PeerMemory()
+        let fresh = PeerMemory(lost: lost)
         for (region, file) in zip(regions, files) { try fresh.add(region, file) }
         (lines, table) = (fresh.lines, fresh.table)
     }
@@ -67,7 +72,7 @@ final class PeerMemory {
         }
         do throws(Errno) {
             // From the file's beginning, because an offset into huge pages is no offset for mmap.
-            let mapping = try PeerMapping(file, byteCount: region.fileOffset + region.byteCount)
+            let mapping = try PeerMapping(file, byteCount: region.fileOffset + region.byteCount, lost: lost)
             let lines = lines + [(region, mapping)]
             table = try Self.table(of: lines)
             self.lines = lines

@@ -35,22 +35,29 @@ struct ControlRing: ~Copyable {
     /// - Parameter manage: carries out task management and gives its answer, `VIRTIO_SCSI_S_*`.
     /// - Throws: where the driver broke the ring.
     mutating func serve(_ manage: (TaskManagement) -> UInt8) throws(Errno) {
-        if let kick { EventFD.drain(kick) }
+        if let kick { PeerEvent.drain(kick) }
         do throws(Errno) {
             try serveAvailable(manage)
         } catch {
             isBroken = true
-            if let event = setup.error { EventFD.signal(event.number) }
+            if let event = setup.error { PeerEvent.signal(event.number) }
             throw error
         }
     }
 
+    /// How many batches are answered before whoever else waits has a turn.
+    private static let turn = 16
+
     private mutating func serveAvailable(_ manage: (TaskManagement) -> UInt8) throws(Errno) {
+        var batches = 0
         repeat {
             queue.disableNotify()
             while case let count = try queue.pop(), count > 0 {
+                batches += 1
                 for index in 0..<count { answer(index, manage) }
-                if queue.signalNeeded(), let call = setup.call { EventFD.signal(call.number) }
+                if queue.signalNeeded(), let call = setup.call { PeerEvent.signal(call.number) }
+                // The rest has its turn with the kick that we give ourselves.
+                if batches == Self.turn { return kick.map(PeerEvent.signal) ?? () }
             }
         } while queue.enableNotify()
     }

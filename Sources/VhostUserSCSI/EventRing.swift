@@ -87,14 +87,14 @@ struct EventRing: ~Copyable {
             if try !write(event) || hasMissed { try miss() }
         } catch {
             isBroken = true
-            if let event = setup.error { EventFD.signal(event.number) }
+            if let event = setup.error { PeerEvent.signal(event.number) }
             throw error
         }
     }
 
     /// Tells that events were missed, if the driver has given a buffer since.
     mutating func reportMissed() throws(Errno) {
-        if let kick { EventFD.drain(kick) }
+        if let kick { PeerEvent.drain(kick) }
         if hasMissed { try report(.nothing) }
     }
 
@@ -116,7 +116,7 @@ struct EventRing: ~Copyable {
         hasMissed = !fits
         let used = [UsedChain(id: queue.head(0), len: fits ? UInt32(bytes.count) : 0)]
         queue.push(used.span)
-        if queue.signalNeeded(), let call = setup.call { EventFD.signal(call.number) }
+        if queue.signalNeeded(), let call = setup.call { PeerEvent.signal(call.number) }
         if !hasMissed { queue.disableNotify() }
         return true
     }

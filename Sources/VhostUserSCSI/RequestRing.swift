@@ -19,7 +19,8 @@ import Virtqueue
     private let nexus: Nexus
     private let fault: @Sendable (Errno) -> Void
     private let isDone = Atomic(false)
-    private var thread: WorkerThread?
+    /// Nil before it has begun, and while it is waited for at its end.
+    private let thread = Mutex<WorkerThread?>(nil)
 
     /// Begins to serve.
     ///
@@ -39,7 +40,15 @@ import Virtqueue
         self.nexus = nexus
         self.fault = fault
         unsafe queue = try Self.make(setup, units, spin)
-        thread = try WorkerThread(name: "request-\(number - 2)") { [self] in serve() }
+        units.rings.withLock { $0.append(self) }
+        do throws(Errno) {
+            let thread = try WorkerThread(name: "request-\(number - 2)") { [self] in serve() }
+            self.thread.withLock { $0 = thread }
+        } catch {
+            isDone.store(true, ordering: .releasing)
+            units.rings.withLock { $0.removeAll { $0 === self } }
+            throw error
+        }
     }
 
     deinit {
@@ -75,17 +84,31 @@ import Virtqueue
     /// - Returns: the index of the next available entry.
     func stop() -> UInt16 {
         unsafe tq_queue_stop(queue)
-        thread?.join()
-        thread = nil
+        let thread = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        thread?.join(interruptingWhile: { unsafe tq_queue_calls(queue) })
+        units.rings.withLock { $0.removeAll { $0 === self } }
         return unsafe tq_queue_base(queue)
     }
 
-    /// Waits until every command that was taken before this is answered.
-    func flush() {
+    /// Waits until every command that was taken before this is answered; any thread may do this.
+    ///
+    /// - Parameter patience: how long at most; nil for without end.
+    /// - Returns: whether they are.
+    func flush(for patience: Duration? = nil) -> Bool {
         let wanted = unsafe tq_queue_flush(queue)
+        let limit = patience.map { Int($0 / .microseconds(100)) } ?? .max
+        var rounds = 0
         while unsafe tq_queue_flushed(queue) < wanted && !isDone.load(ordering: .acquiring) {
+            if rounds == limit { return false }
             SystemCalls.sleep(microseconds: 100)
+            rounds += 1
+            // The driver holds it up.
+            if rounds % 100 == 0, unsafe tq_queue_calls(queue) { thread.withLock { $0?.interrupt() } }
         }
+        return true
     }
 
     var counters: RingCounters {

@@ -135,7 +135,7 @@ public final class SCSIHostDevice: VhostUserDevice {
         let (note, error) = (note, setup.error)
         return { cause in
             note("the driver broke ring \(ring): \(cause.description)")
-            if let error { EventFD.signal(error.number) }
+            if let error { PeerEvent.signal(error.number) }
         }
     }
 
@@ -147,18 +147,16 @@ public final class SCSIHostDevice: VhostUserDevice {
         switch task.subtype {
         case VIRTIO_SCSI_T_TMF_ABORT_TASK, VIRTIO_SCSI_T_TMF_ABORT_TASK_SET, VIRTIO_SCSI_T_TMF_CLEAR_TASK_SET,
             VIRTIO_SCSI_T_TMF_QUERY_TASK, VIRTIO_SCSI_T_TMF_QUERY_TASK_SET:
-            flush()
+            units.flush()
         case VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET:
-            flush()
+            units.flush()
             unit.reset()
         case VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET:
-            flush()
+            units.flush()
             units.reset(of: nexus)
         default: return UInt8(VIRTIO_SCSI_S_FUNCTION_REJECTED)
         }
         // FUNCTION COMPLETE has the same number.
         return UInt8(VIRTIO_SCSI_S_OK)
     }
-
-    private func flush() { for ring in requests.values { ring.flush() } }
 }

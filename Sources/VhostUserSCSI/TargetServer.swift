@@ -19,6 +19,9 @@ public final class TargetServer {
     private let note: @Sendable (String) -> Void
     private var session: (socket: UnixSocket, back: BackendSession, device: SCSIHostDevice)?
     private var connections = 0
+    private var openings: [UnitOpening] = []
+    /// Signalled when one of the openings has ended.
+    private let opened: PassedDescriptor
 
     /// Begins to listen.
     ///
@@ -40,6 +43,12 @@ public final class TargetServer {
         self.spin = spin
         self.note = note
         nexus = try Self.nexus(path)
+        do throws(Errno) {
+            let event = try EventFD()
+            opened = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+        } catch {
+            throw OperationError("make an eventfd for", path.string, errno: error)
+        }
         listener = try Self.listen(at: path, permissions)
         do throws(OperationError) {
             self.control = try control.map { path throws(OperationError) in
@@ -111,11 +120,12 @@ public final class TargetServer {
     public func run(until stop: FileDescriptor) throws(OperationError) {
         defer { disconnect() }
         while true {
-            var waits = [entry(stop.rawValue), entry(session == nil ? listener.descriptor.rawValue : -1)]
-            waits += [entry(session?.socket.descriptor.rawValue ?? -1), entry(session?.device.kick ?? -1)]
-            waits += [
-                entry(control?.listener.descriptor.rawValue ?? -1), entry(session?.device.eventKick ?? -1),
-            ]
+            var waits = [
+                stop.rawValue, session == nil ? listener.descriptor.rawValue : -1,
+                session?.socket.descriptor.rawValue, session?.device.kick,
+                control?.listener.descriptor.rawValue, session?.device.eventKick,
+                session?.back.lost.number, opened.number,
+            ].map { pollfd(fd: $0 ?? -1, events: Int16(POLLIN), revents: 0) }
             do throws(Errno) {
                 try SystemCalls.poll(&waits, milliseconds: -1)
             } catch {
@@ -123,10 +133,11 @@ public final class TargetServer {
             }
             if waits[0].revents != 0 { return }
             if waits[1].revents != 0 { connect() }
-            if waits[2].revents != 0 { handleMessages() }
+            if waits[2].revents != 0 || waits[6].revents != 0 { handleMessages() }
             if waits[3].revents != 0 { session?.device.serveControl() }
             if waits[4].revents != 0 { answerControl() }
             if waits[5].revents != 0 { session?.device.reportMissed() }
+            if waits[7].revents != 0 { attachOpened() }
         }
     }
 
@@ -155,14 +166,12 @@ public final class TargetServer {
         if let failure = failures.withLock({ $0.first }) { throw failure }
     }
 
-    private func entry(_ number: CInt) -> pollfd { pollfd(fd: number, events: Int16(POLLIN), revents: 0) }
-
     private func connect() {
         do throws(Errno) {
             let socket = try listener.accept()
             connections += 1
             let device = SCSIHostDevice(units, nexus: nexus, spin: spin, note: note)
-            session = (socket, BackendSession(socket, device, note: note), device)
+            session = (socket, try BackendSession(socket, device, note: note), device)
             note("front-end \(connections) connected")
         } catch {
             // Out of descriptors, it stays in the backlog; looking again at once would be of no use.
@@ -199,29 +208,68 @@ extension TargetServer {
         do throws(Errno) {
             guard let socket = try control?.listener.accept() else { return }
             let line = try ControlRequest.readLine(socket, seconds: 1)
-            let answer: String
-            do throws(OperationError) {
-                answer = "ok " + (try carryOut(try ControlRequest(line)))
-            } catch {
-                answer = "no \(error.cause)"
+            answer(socket) { () throws(OperationError) in
+                try carryOut(try ControlRequest(line), for: socket)
             }
-            try socket.send(Array((answer + "\n").utf8))
         } catch {
             note("a control request failed: \(error.description)")
         }
     }
 
-    private func carryOut(_ request: ControlRequest) throws(OperationError) -> String {
+    /// - Parameter carryOut: what is asked for; gives what to answer, or nil where that comes later.
+    private func answer(_ socket: UnixSocket, _ carryOut: () throws(OperationError) -> String?) {
+        let answer: String
+        do throws(OperationError) {
+            guard let done = try carryOut() else { return }
+            answer = "ok \(done)"
+        } catch {
+            answer = "no \(error.cause)"
+        }
+        do throws(Errno) {
+            try socket.send(Array((answer + "\n").utf8))
+        } catch {
+            note("\"\(answer)\" cannot be told: \(error.description)")
+        }
+    }
+
+    /// Puts the units in place that have been opened.
+    private func attachOpened() {
+        PeerEvent.drain(opened.number)
+        for opening in openings {
+            guard let result = opening.takeResult() else { continue }
+            openings.removeAll { $0 === opening }
+            answer(opening.asker) { () throws(OperationError) in
+                let (specification, opened) = (opening.specification, try result.get())
+                let (target, lun) = (specification.target, specification.lun)
+                guard units.attach(opened.unit, store: opened.store, target: target, lun: lun) else {
+                    throw Self.taken(specification)
+                }
+                session?.device.report(.added(target: target, lun: lun))
+                return "added \(specification)"
+            }
+        }
+    }
+
+    private static func taken(_ unit: UnitSpecification) -> OperationError {
+        let address = "\(unit.target):\(unit.lun)"
+        return OperationError("add", address, cause: "\(address) is there already")
+    }
+
+    /// - Returns: the answer; nil where it comes later.
+    private func carryOut(_ request: ControlRequest, for socket: UnixSocket) throws(OperationError)
+        -> String?
+    {
         switch request {
         case .add(let specification):
-            let (target, lun) = (specification.target, specification.lun)
-            guard units[target]?[lun] == nil else {
-                throw OperationError("add", "\(target):\(lun)", cause: "\(target):\(lun) is there already")
+            guard units[specification.target]?[specification.lun] == nil else {
+                throw Self.taken(specification)
             }
-            let (unit, store) = try specification.open(for: path)
-            units.attach(unit, store: store, target: target, lun: lun)
-            session?.device.report(.added(target: target, lun: lun))
-            return "added \(specification)"
+            do throws(Errno) {
+                openings.append(try UnitOpening(specification, at: path, for: socket, ended: opened))
+            } catch {
+                throw OperationError("start", "a thread to open \(specification)", errno: error)
+            }
+            return nil
         case .remove(let target, let lun):
             guard units.detach(target: target, lun: lun) != nil else {
                 throw OperationError("remove", "\(target):\(lun)", cause: "there is no \(target):\(lun)")

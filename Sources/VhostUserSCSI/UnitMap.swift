@@ -10,15 +10,17 @@ import SystemPackage
 ///
 /// Beside the targets themselves it keeps the table by which the request queues find the store behind an address, so
 /// that plain reads and writes need not ask the unit. Sendable although it holds pointers: the table's entries change
-/// atomically, and nothing in it is freed before the map is.
+/// atomically, and what they point to is freed once no ring can be looking at it any more.
 @safe public final class UnitMap: @unchecked Sendable {
     /// The table for the C core, valid while the map lives.
     @unsafe package let table: UnsafeMutablePointer<tq_map>
     private let targets = Mutex<[UInt8: TargetDevice]>([:])
     /// The initiators that are there.
     private let nexuses = Mutex<Set<Nexus>>([])
-    /// All entries that were ever made; a queue may still be looking at one that was taken away.
-    private let entries = Mutex<[UnitEntry]>([])
+    /// What the table points to.
+    private let entries = Mutex<[UnitAddress: UnitEntry]>([:])
+    /// The rings that use the table.
+    let rings = Mutex<[RequestRing]>([])
 
     public init() {
         // A table of pointers, all NULL.
@@ -48,18 +50,33 @@ import SystemPackage
         guard device.attach(unit, at: lun) else { return false }
         // What is protected is read and written by the unit alone.
         guard unit.protectionType == nil, let entry = UnitEntry(store) else { return true }
-        entries.withLock { $0.append(entry) }
+        entries.withLock { $0[UnitAddress(target: target, lun: lun)] = entry }
         unit.observeGate { gate in entry.open(gate) }
         set(entry, target, lun)
         return true
     }
 
-    /// Takes a unit away. Commands that queues have taken may still reach it.
+    /// Takes a unit away, once the commands that rings have taken are answered.
     ///
-    /// - Returns: the unit, or nil where there is none.
+    /// - Returns: the unit, which nobody uses any more, or nil where there is none.
     public func detach(target: UInt8, lun: UInt16) -> LogicalUnit? {
+        let entry = entries.withLock { $0.removeValue(forKey: UnitAddress(target: target, lun: lun)) }
         set(nil, target, lun)
-        return self[target]?.detach(lun)
+        guard let unit = self[target]?.detach(lun) else { return nil }
+        if !flush(for: .seconds(2)) {
+            entry?.abandon()
+            flush()
+        }
+        return withExtendedLifetime(entry) { unit }
+    }
+
+    /// Waits until every command is answered that rings have taken before this.
+    ///
+    /// - Parameter patience: how long to wait for each ring at most; nil for without end.
+    /// - Returns: whether they are.
+    @discardableResult
+    func flush(for patience: Duration? = nil) -> Bool {
+        rings.withLock { $0 }.allSatisfy { $0.flush(for: patience) }
     }
 
     /// Makes an initiator known to all units, before its commands go past them.
@@ -89,9 +106,14 @@ import SystemPackage
 
     private func set(_ entry: UnitEntry?, _ target: UInt8, _ lun: UInt16) {
         var address = vscsi_address(target: target, lun: lun)
-        // The entry lives as long as the map.
+        // The entry lives until it is no longer in the table, and no ring uses it.
         unsafe tq_map_set(table, &address, entry?.unit)
     }
+}
+
+private struct UnitAddress: Hashable {
+    let target: UInt8
+    let lun: UInt16
 }
 
 /// A unit as the C core sees it.
@@ -128,6 +150,9 @@ import SystemPackage
     deinit {
         unsafe unit.deallocate()
     }
+
+    /// Fails what a server has not answered, which may never come.
+    func abandon() { (store as? NBDStore)?.connection.abandon() }
 
     func open(_ gate: UnitGate) {
         var bits: Int32 = 0

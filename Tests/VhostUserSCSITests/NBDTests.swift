@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import Glibc
 import LinuxSystem
+import Synchronization
 import SystemPackage
 import Testing
 import VhostSCSI
@@ -14,7 +15,8 @@ struct NBDTests {
     private static func start(
         _ directory: FilePath,
         options: String = "writable=on",
-        faults: String = ""
+        faults: String = "",
+        clients: Int = 0
     ) throws -> ChildProcess {
         let (file, socket) = (directory.appending("file"), directory.appending("nbd"))
         if socket.exists { try socket.removeFile() }
@@ -23,7 +25,7 @@ struct NBDTests {
                 "qemu-storage-daemon", "--blockdev",
                 "raw,node-name=n,discard=unmap,file.driver=blkdebug,file.discard=unmap,file.image.driver=file,"
                     + "file.image.discard=unmap,file.image.filename=\(file)\(faults)",
-                "--nbd-server", "addr.type=unix,addr.path=\(socket)", "--export",
+                "--nbd-server", "addr.type=unix,addr.path=\(socket),max-connections=\(clients)", "--export",
                 "nbd,id=e,node-name=n,name=disk,\(options)",
             ],
             environment: []
@@ -160,6 +162,69 @@ struct NBDTests {
             #expect(refused.decodedSense == SCSISense(key: 7, code: 0x27, qualifier: 7), "\(refused)")
             for command in [write, flush, stable] { #expect(try initiator.send(command, lun: 0).isGood) }
         }
+    }
+
+    /// A unit is removed and added again, with a server of one client at a time; who waits for it keeps nobody waiting.
+    @Test func aUnitThatIsRemovedLetsGoOfTheServer() throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "nbd")
+        try directory.appending("file").makeFile(byteCount: Int64(Self.byteCount))
+        let daemon = try Self.start(directory, clients: 1)
+        let store = "nbd:nbd+unix:///disk?socket=\(directory)/nbd"
+        let server = try RunningServer(["0=\(store)"])
+        let control = server.control
+        let answers = Mutex<[String]>([])
+        let asker = try WorkerThread(name: "asker") {
+            do {
+                let add = ControlRequest.add(try UnitSpecification("1=\(store)"))
+                answers.withLock { $0.append("asked") }
+                let answer = try add.send(to: control)
+                answers.withLock { $0.append(answer) }
+            } catch {
+                answers.withLock { $0.append("\(error)") }
+            }
+        }
+        while answers.withLock({ $0.isEmpty }) { SystemCalls.sleep(microseconds: 1000) }
+        SystemCalls.sleep(microseconds: 50_000)
+        #expect(try ControlRequest.counters.send(to: control) == "no request ring runs")
+        #expect(answers.withLock { $0 } == ["asked"])
+        #expect(try ControlRequest.remove(target: 0, lun: 0).send(to: control) == "removed 0:0")
+        asker.join()
+        #expect(answers.withLock { $0 } == ["asked", "added 0:1=\(store)"])
+        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0)
+        try initiator.testUnitReady(lun: 1)
+        // A second client would wait for ever.
+        #expect(throws: OperationError.self) { try UnitSpecification("2=\(store)").open(for: "s") }
+        try initiator.detach()
+        try server.end()
+        try Self.end(daemon)
+        try directory.removeTree()
+    }
+
+    /// Data from memory that a front-end took away ends its connection, and not the one to the server.
+    @Test func memoryThatIsTakenAwayIsNotTheServersLoss() throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "nbd")
+        try directory.appending("file").makeFile(byteCount: Int64(Self.byteCount))
+        let daemon = try Self.start(directory)
+        let server = try RunningServer(["0=nbd:nbd+unix:///disk?socket=\(directory)/nbd"])
+        let write: [UInt8] = [0x2a, 0, 0, 0, 0, 0, 0, 0, 8, 0]
+        do {
+            let hostile = try HostileDriver(server.socket)
+            // The first meets a unit attention.
+            for _ in 0..<2 {
+                try hostile.send(write, data: (0x50000, 4096))
+                #expect(try hostile.areAnswered(2))
+            }
+            try hostile.truncate(to: 0x80000)
+            try hostile.send(write, data: (0xc0000, 4096))
+            #expect(server.says("its file was truncated"), "\(server.said)")
+        }
+        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0)
+        try initiator.testUnitReady(lun: 0)
+        #expect(try initiator.send(flush, lun: 0).isGood)
+        try initiator.detach()
+        try server.end()
+        try Self.end(daemon)
+        try directory.removeTree()
     }
 
     @Test func aServerThatIsNotThereIsAnError() throws {

@@ -10,6 +10,8 @@ import VhostUserSCSI
 /// A server on a thread of its own, at a socket in a temporary directory.
 final class RunningServer {
     let socket: FilePath
+    /// Where it takes requests of `ControlRequest`.
+    let control: FilePath
     let units = UnitMap()
     private let directory: FilePath
     private let stop: PassedDescriptor
@@ -20,6 +22,7 @@ final class RunningServer {
     init(_ specifications: [String], spin: Duration = .microseconds(50)) throws {
         directory = try FilePath.makeTemporaryDirectory(prefix: "serve")
         socket = directory.appending("s")
+        control = directory.appending("c")
         for specification in specifications {
             let parsed = try UnitSpecification(specification)
             let (unit, store) = try parsed.open(for: socket)
@@ -28,7 +31,13 @@ final class RunningServer {
         let notes = Notes()
         self.notes = notes
         let server = Box(
-            try TargetServer(units, at: socket, permissions: .ownerReadWrite, spin: spin) { notes.add($0) }
+            try TargetServer(
+                units,
+                at: socket,
+                control: control,
+                permissions: .ownerReadWrite,
+                spin: spin
+            ) { notes.add($0) }
         )
         let event = try EventFD()
         let stop = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
@@ -44,6 +53,14 @@ final class RunningServer {
 
     /// What the server had to say so far.
     var said: [String] { notes.all }
+
+    /// Waits until it says something, but not for ever.
+    func says(_ text: String) -> Bool {
+        for _ in 0..<5000 where !said.contains(where: { $0.contains(text) }) {
+            SystemCalls.sleep(microseconds: 1000)
+        }
+        return said.contains { $0.contains(text) }
+    }
 
     /// Ends the server, and removes what it leaves.
     func end() throws {

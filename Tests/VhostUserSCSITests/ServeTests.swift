@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
+import SCSITarget
 import SystemPackage
 import Testing
 import VhostSCSI
@@ -119,5 +120,37 @@ struct ServeTests {
         try server.end()
         let error = #expect(throws: OperationError.self) { try initiator.testUnitReady(lun: 0) }
         #expect(error?.cause == "the back-end has closed the connection")
+    }
+
+    /// Memory and descriptors go with the unit, once no command uses them.
+    @Test func aUnitThatIsTakenAwayLeavesNothing() throws {
+        let server = try RunningServer(["0=ramdisk:1M"])
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "disk")
+        try directory.appending("disk.img").makeFile(byteCount: 1 << 20)
+        let initiator = try SCSIInitiator(try SocketTransport(server.socket), target: 0)
+        for store in ["ramdisk:1M", "file:\(directory)/disk.img", "null:1M"] {
+            for _ in 0..<20 {
+                let opened = try Self.add("1=\(store)", to: server)
+                try initiator.testUnitReady(lun: 1)
+                #expect(try initiator.send(read, lun: 1).isGood)
+                let isGone = server.units.detach(target: 0, lun: 1) != nil
+                #expect(isGone && opened.store == nil && opened.unit == nil, "\(store)")
+            }
+        }
+        try initiator.detach()
+        try server.end()
+        try directory.removeTree()
+    }
+
+    private static func add(_ unit: String, to server: RunningServer) throws -> Opened {
+        let (unit, store) = try UnitSpecification(unit).open(for: server.socket)
+        #expect(server.units.attach(unit, store: store, target: 0, lun: 1))
+        return Opened(unit: unit, store: store as AnyObject)
+    }
+
+    /// What a unit was made of, if it is still there.
+    private struct Opened {
+        weak var unit: LogicalUnit?
+        weak var store: AnyObject?
     }
 }

@@ -301,7 +301,26 @@ struct HostileFrontEndTests {
         try file.owner.descriptor.resize(to: 0)
         // The device reads what is gone: zeroes, and not a SIGBUS.
         #expect(firstByte(setup.memory) == 0)
+        // Whoever waits for messages waits for this, too.
+        #expect(isReadable(bench.session.lost))
         #expect(throws: VhostUserRefusal.self) { try bench.ask(.getFeatures) }
+    }
+
+    private func isReadable(_ event: PassedDescriptor) -> Bool {
+        do {
+            return try event.owner.descriptor.readBytes(upTo: 8) == UInt64(1).littleEndianBytes
+        } catch {
+            return false
+        }
+    }
+
+    /// Whoever else waits has a turn, however much one front-end sends.
+    @Test func aFloodOfMessagesIsHandledByTurns() throws {
+        let bench = try SessionBench()
+        for _ in 0..<100 { try bench.peer.send(VhostUserMessage(.setOwner)) }
+        try bench.peer.send(VhostUserMessage(.getFeatures))
+        #expect(try bench.handle() == nil)
+        #expect(try bench.handle()?.number == VhostUserRequest.getFeatures.rawValue)
     }
 
     private func firstByte(_ table: GuestMemoryTable) -> UInt8? {

@@ -18,7 +18,7 @@ final class SessionBench {
     init() throws {
         let (near, far) = try UnixSocket.pair()
         peer = MessageSocket(far)
-        session = BackendSession(near, device) { _ in }
+        session = try BackendSession(near, device) { _ in }
         memory = PassedDescriptor(
             try SharedMemory.makeFile(name: "test", byteCount: Int(Self.byteCount))
         )

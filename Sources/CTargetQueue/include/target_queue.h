@@ -269,6 +269,17 @@ __u64 tq_queue_flush(struct tq_queue *queue);
 __u64 tq_queue_flushed(const struct tq_queue *queue);
 
 /**
+ * tq_queue_calls() - is the driver being signalled just now
+ * @queue: the queue; any thread may do this
+ *
+ * The driver can fill the counter and have the write wait. Who waits for the
+ * queue ends that by peer_event_interrupt().
+ *
+ * Return: whether the queue's thread is in that system call, or about to be.
+ */
+_Bool tq_queue_calls(const struct tq_queue *queue);
+
+/**
  * tq_queue_base() - where the next start has to go on
  * @queue: a queue that does not run
  *

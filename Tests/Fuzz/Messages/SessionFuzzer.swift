@@ -48,7 +48,7 @@ enum SessionFuzzer {
         let files = try [memory.descriptor.rawValue, event.number].map { number in
             PassedDescriptor(try OwnedDescriptor(duplicating: number))
         }
-        let session = BackendSession(near, device) { _ in }
+        let session = try BackendSession(near, device) { _ in }
         defer { session.close() }
         let front = MessageSocket(far)
         var input = FuzzInput(bytes)
