@@ -34,6 +34,15 @@ static void event_prepare(void)
 	(void)pthread_once(&once, event_install);
 }
 
+void peer_event_interruptible(void)
+{
+	sigset_t interrupt;
+
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, EVENT_INTERRUPT);
+	(void)pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
+}
+
 int peer_event_drain(int event, __u64 *count)
 {
 	struct iovec room = {.iov_base = count, .iov_len = sizeof(*count)};
@@ -53,6 +62,7 @@ void peer_event_signal(int event)
 	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
 		return;
 	event_prepare();
+	peer_event_interruptible();
 	/* It may be filled meanwhile; writes know no RWF_NOWAIT. */
 	interrupt._sigev_un._tid = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &interrupt, &timer))

@@ -20,6 +20,7 @@ public import SystemPackage
             &thread,
             nil,
             { work in
+                peer_event_interruptible()
                 // The reference that init retained for this thread.
                 if let work = unsafe work {
                     unsafe Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()

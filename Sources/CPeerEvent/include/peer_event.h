@@ -28,8 +28,15 @@ int peer_event_drain(int event, __u64 *count);
 void peer_event_signal(int event);
 
 /**
+ * peer_event_interruptible() - let this thread be interrupted
+ *
+ * Who started it may have blocked all signals.
+ */
+void peer_event_interruptible(void);
+
+/**
  * peer_event_interrupt() - end another thread's eventfd_write() that waits
- * @thread: a thread that nobody has joined
+ * @thread: a thread that nobody has joined, and that is interruptible
  *
  * The write fails with EINTR, as whatever else the thread waits in does.
  */
