@@ -129,13 +129,25 @@ struct ServeRunCommand: ParsableCommand {
 
     func run() throws {
         let devices = try devices()
+        let (report, servers) = try open(devices)
+        let describe = { ServedUnit.table($0, withSockets: devices.count > 1) }
+        if dryRun { return try output.print(report, describe: describe) }
+        let stop = try SystemCalls.signalDescriptor(for: [SIGINT, SIGTERM])
+        let opensFiles = devices.contains { device in
+            device.control != nil || device.places.contains { $0.specification.opensFiles }
+        }
+        try confine(opensFiles: opensFiles)
+        try output.print(report, describe: describe)
+        try TargetServer.run(servers, until: stop)
+    }
+
+    /// Opens all stores, which only the servers keep: one that is removed must go. A dry run has no servers.
+    private func open(_ devices: [ServedDevice]) throws -> (report: [ServedUnit], servers: [TargetServer]) {
         let opened = try ServedDevice.open(devices, makesFiles: !dryRun)
         let report = zip(devices, opened).flatMap { device, units in
             units.map { ServedUnit(device.socket, $0) }
         }
-        let describe = { ServedUnit.table($0, withSockets: devices.count > 1) }
-        if dryRun { return try output.print(report, describe: describe) }
-        let stop = try SystemCalls.signalDescriptor(for: [SIGINT, SIGTERM])
+        if dryRun { return (report, []) }
         let servers = try zip(devices, opened).map { device, units in
             let name = devices.count > 1 ? "\(device.socket.lastComponent?.string ?? ""): " : ""
             return try TargetServer(
@@ -146,12 +158,7 @@ struct ServeRunCommand: ParsableCommand {
                 spin: .microseconds(spin)
             ) { Terminal.writeError("ringside: serve \(name)\($0)") }
         }
-        let opensFiles = devices.contains { device in
-            device.control != nil || device.places.contains { $0.specification.opensFiles }
-        }
-        try confine(opensFiles: opensFiles)
-        try output.print(report, describe: describe)
-        try TargetServer.run(servers, until: stop)
+        return (report, servers)
     }
 
     private func devices() throws(OperationError) -> [ServedDevice] {
