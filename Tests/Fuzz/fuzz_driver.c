@@ -138,7 +138,9 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	static char storage[FUZZ_RINGS_BYTES] __attribute__((aligned(64)));
 	static struct vq_slot slots[FUZZ_RING_MAX];
 	struct input input = {data, size};
-	__u32 num = 1u << (input_u8(&input) % 7);
+	__u8 size_byte = input_u8(&input);
+	/* Packed rings of any size, split ones of powers of two. */
+	__u32 num = FUZZ_PACKED ? 1 + size_byte % 64 : 1u << size_byte % 7;
 	__u64 features = (__u64)input_u16(&input) << 24;
 	struct fuzz fuzz = {0};
 

@@ -11,19 +11,18 @@
 #include "input.h"
 #include "target_queue.h"
 
-#define FUZZ_NUM    32
+#define FUZZ_NUM    32 /* entries of a ring at most; 2 at least */
 #define FUZZ_PAGES  16
 #define FUZZ_PAGE   4096
 #define FUZZ_GUEST  0x10000
 #define FUZZ_BLOCKS 64
-/* The chain that ends the run, behind what the input says. */
-#define FUZZ_LAST (FUZZ_NUM - 2)
 
 /**
  * struct fuzz - a guest, and the stores of its target
+ * @num: entries of the ring
  * @desc: descriptors
  * @avail: available ring, and room for its event index
- * @used: used ring, and room for its event index
+ * @used: used ring and its event index, with nothing behind
  * @inflight: the in-flight area
  * @memory: the guest's memory, in two regions with a gap of ours between them
  * @regions: those
@@ -32,9 +31,10 @@
  * @units: those
  */
 struct fuzz {
+	__u32 num;
 	struct vring_desc desc[FUZZ_NUM];
 	__u16 avail[FUZZ_NUM + 3];
-	__u32 used[2 * FUZZ_NUM + 2];
+	void *used;
 	__u64 inflight[2 + 2 * FUZZ_NUM];
 	__u8 *memory[2];
 	struct vq_region regions[2];
@@ -42,6 +42,12 @@ struct fuzz {
 	struct tq_map map;
 	struct tq_unit units[4];
 };
+
+/* The chain that ends the run, behind what the input says. */
+static __u16 fuzz_last(const struct fuzz *fuzz)
+{
+	return (__u16)(fuzz->num - 2);
+}
 
 static struct fuzz *fuzz_make(void)
 {
@@ -77,14 +83,15 @@ static struct fuzz *fuzz_make(void)
 }
 
 /* A descriptor, mostly one that can be. */
-static void fuzz_descriptor(struct input *input, struct vring_desc *desc)
+static void fuzz_descriptor(struct input *input, struct fuzz *fuzz,
+			    struct vring_desc *desc)
 {
 	__u8 kind = input_u8(input);
 
 	desc->addr = FUZZ_GUEST + input_u16(input);
 	desc->len = input_u16(input);
 	desc->flags = kind & 7;
-	desc->next = input_u8(input) % (kind & 8 ? 256 : FUZZ_NUM);
+	desc->next = input_u8(input) % (kind & 8 ? 256 : fuzz->num);
 	if (kind & 16)
 		desc->len = 51;
 	if (kind & 32)
@@ -95,29 +102,30 @@ static void fuzz_descriptor(struct input *input, struct vring_desc *desc)
 
 static void fuzz_rings(struct input *input, struct fuzz *fuzz)
 {
-	struct vring_desc *last = &fuzz->desc[FUZZ_LAST];
+	__u16 end = fuzz_last(fuzz);
+	struct vring_desc *last = &fuzz->desc[end];
 
-	for (__u32 i = 0; i < FUZZ_LAST; i++)
-		fuzz_descriptor(input, &fuzz->desc[i]);
+	for (__u32 i = 0; i < end; i++)
+		fuzz_descriptor(input, fuzz, &fuzz->desc[i]);
 	/* A command of no unit: the queue hands it over. */
 	last[0] = (struct vring_desc){FUZZ_GUEST + (FUZZ_PAGES - 1) * FUZZ_PAGE,
-				      51, VRING_DESC_F_NEXT, FUZZ_LAST + 1};
+				      51, VRING_DESC_F_NEXT, end + 1};
 	last[1] = (struct vring_desc){FUZZ_GUEST +
 					      (FUZZ_PAGES - 1) * FUZZ_PAGE + 64,
 				      108, VRING_DESC_F_WRITE, 0};
 }
 
-/* Makes chains available from where the queue begins, the last one behind. */
+/* Makes chains available from an index on, the last one behind. */
 static void fuzz_offer(struct input *input, struct fuzz *fuzz, __u16 base)
 {
-	__u16 count = input_u8(input) % (FUZZ_NUM - 1);
+	__u16 count = input_u8(input) % fuzz->num;
 
 	fuzz->avail[0] = input_u8(input) & 1;
-	fuzz->avail[1] = base + count + 1;
 	for (__u16 i = 0; i < count; i++)
-		fuzz->avail[2 + (__u16)(base + i) % FUZZ_NUM] =
-			input_u8(input) % FUZZ_NUM;
-	fuzz->avail[2 + (__u16)(base + count) % FUZZ_NUM] = FUZZ_LAST;
+		fuzz->avail[2 + (__u16)(base + i) % fuzz->num] =
+			input_u8(input) % fuzz->num;
+	fuzz->avail[2 + (__u16)(base + count) % fuzz->num] = fuzz_last(fuzz);
+	fuzz->avail[1] = base + count + 1;
 }
 
 static void fuzz_memory(struct input *input, struct fuzz *fuzz)
@@ -126,7 +134,10 @@ static void fuzz_memory(struct input *input, struct fuzz *fuzz)
 
 	memset(fuzz->memory[0], 0, FUZZ_PAGES / 2 * FUZZ_PAGE);
 	memset(fuzz->memory[1], 0, FUZZ_PAGES / 2 * FUZZ_PAGE);
-	memset(fuzz->used, 0, sizeof(fuzz->used));
+	fuzz->num = 2u << input_u8(input) % 5;
+	fuzz->used = calloc(1, VQ_RING_FIELDS_BYTES +
+				       fuzz->num * sizeof(vring_used_elem_t));
+	CHECK(fuzz->used);
 	memset(fuzz->inflight, 0, sizeof(fuzz->inflight));
 	memset(header, 0, 51);
 	header[0] = 1;
@@ -141,7 +152,12 @@ static void fuzz_memory(struct input *input, struct fuzz *fuzz)
 		       min_t(size_t, input->left, FUZZ_PAGE));
 }
 
-static void fuzz_run(struct tq_queue *queue)
+/*
+ * The chain that ends the run ends it only when the input is used up: before,
+ * more follow, whether the device has returned any or not.
+ */
+static void fuzz_run(struct input *input, struct fuzz *fuzz,
+		     struct tq_queue *queue)
 {
 	static const __u8 data[512];
 	int result;
@@ -155,7 +171,9 @@ static void fuzz_run(struct tq_queue *queue)
 		request = tq_queue_command(queue, &chain);
 		if (request->direction == VSCSI_FROM_DEVICE)
 			bytes = min_t(__u64, request->data_bytes, sizeof(data));
-		if (chain->head == FUZZ_LAST)
+		if (chain->head == fuzz_last(fuzz) && input->left)
+			fuzz_offer(input, fuzz, fuzz->avail[1]);
+		else if (chain->head == fuzz_last(fuzz))
 			tq_queue_stop(queue);
 		tq_queue_answer(queue, &response, data, bytes);
 	}
@@ -178,16 +196,17 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 		fuzz = fuzz_make();
 	fuzz_memory(&input, fuzz);
 	setup.rings = (struct vq_rings){fuzz->desc, fuzz->avail, fuzz->used,
-					FUZZ_NUM};
+					fuzz->num};
 	setup.memory = &fuzz->table;
 	setup.map = &fuzz->map;
 	setup.inflight = kind & 1 ? (void *)fuzz->inflight : NULL;
 	setup.log = kind & 2 ? &log : NULL;
 	setup.features = kind & 4 ? 1ULL << VIRTIO_RING_F_EVENT_IDX : 0;
-	if (tq_queue_create(&setup, &queue))
-		return 0;
-	fuzz_offer(&input, fuzz, tq_queue_base(queue));
-	fuzz_run(queue);
-	tq_queue_destroy(queue);
+	if (!tq_queue_create(&setup, &queue)) {
+		fuzz_offer(&input, fuzz, tq_queue_base(queue));
+		fuzz_run(&input, fuzz, queue);
+		tq_queue_destroy(queue);
+	}
+	free(fuzz->used);
 	return 0;
 }
