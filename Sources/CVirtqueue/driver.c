@@ -232,11 +232,15 @@ int vq_driver_add_indirect(struct vq_driver *drv,
 void vq_driver_publish(struct vq_driver *drv)
 {
 	struct vring_avail *avail = drv->avail;
+	__u16 undecided = drv->avail_idx - drv->kicked_idx;
 
 	if (drv->packed) {
 		packed_publish(drv);
 		return;
 	}
+	/* At most half as many more are added until the next time. */
+	if (unlikely(undecided > 0x7fff))
+		drv->overdue = true;
 	/*
 	 * Pairs with virt_load_acquire() in split_refill(): descriptors and
 	 * entries are seen before the index that covers them.

@@ -74,16 +74,22 @@ _Bool vq_driver_kick_prepare(struct vq_driver *drv)
 {
 	struct vring_used *used = drv->used;
 	__u16 old = drv->kicked_idx;
+	bool overdue;
 
 	if (drv->packed)
 		return packed_kick_prepare(drv);
 	vq_driver_publish(drv);
 	drv->kicked_idx = drv->avail_idx;
+	overdue = drv->overdue;
+	drv->overdue = false;
 	/* Pairs with virt_mb() in vq_device_enable_notify(). */
 	virt_mb();
 	if (!drv->event_idx)
-		return old != drv->avail_idx &&
+		return (overdue || old != drv->avail_idx) &&
 		       !(notify_load16(&used->flags) & VRING_USED_F_NO_NOTIFY);
+	/* Indices say nothing about more of them than there are. */
+	if (unlikely(overdue))
+		return true;
 	return notify_passed(notify_load16(notify_avail_event(used, drv->num)),
 			     drv->avail_idx, old);
 }

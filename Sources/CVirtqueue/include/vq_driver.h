@@ -77,6 +77,8 @@ struct vq_completion {
  * @free_head: private; first of the free descriptors, or ids
  * @event_idx: private; VIRTIO_RING_F_EVENT_IDX
  * @held: private; packed: whether a chain is not published
+ * @overdue: private; split: whether half of all indices were passed since the
+ *	last kick decision
  * @avail_idx: private; split: available index with all that was added
  * @avail_wrap: private; packed: parity of the lap of @next_avail
  * @used_wrap: private; packed: parity of the lap of @last_used
@@ -107,6 +109,7 @@ struct vq_driver {
 	__u16 free_head;
 	_Bool event_idx;
 	_Bool held;
+	_Bool overdue;
 	__u16 avail_idx;
 	_Bool avail_wrap;
 	_Bool used_wrap;
