@@ -25,6 +25,24 @@ static void split_write_run(vring_used_elem_t *restrict elem,
 		split_write_used(elem++, used++);
 }
 
+/*
+ * More than one lap: a driver that does not wait for used entries can have
+ * more chains taken than its ring has room for.
+ */
+static noinline void split_write_laps(const struct vq_device *dev,
+				      const struct vq_used *used, __u32 count)
+{
+	struct vring_used *ring = dev->used;
+
+	while (count) {
+		__u32 run = min_t(__u32, count, dev->num);
+
+		split_write_run(ring->ring, used, run);
+		used += run;
+		count -= run;
+	}
+}
+
 /* Counts @count entries that are written; the index to show. */
 static __always_inline __virtio16 split_advance_used(struct vq_device *dev,
 						     __u32 count)
@@ -33,7 +51,7 @@ static __always_inline __virtio16 split_advance_used(struct vq_device *dev,
 
 	dev->last_used = idx;
 	/* A lap around a driver that was never signalled: see notify.c. */
-	if (unlikely((__u16)(idx - dev->signalled_used) < (__u16)count)) {
+	if (unlikely((__u16)(idx - dev->signalled_used) < count)) {
 		dev->signalled_valid = false;
 		dev->by_event = false;
 	}
@@ -51,7 +69,10 @@ static __always_inline void split_publish(struct vq_device *dev, __u32 count)
 	virt_store_release(&ring->idx, split_advance_used(dev, count));
 }
 
-/* Logs @count entries from index @old on, and the index behind them. */
+/*
+ * Logs @count entries from index @old on, of which no more than the ring are
+ * to be found, and the index behind them.
+ */
 static noinline void split_log(const struct vq_device *dev, __u32 old,
 			       __u32 count)
 {
@@ -61,7 +82,7 @@ static noinline void split_log(const struct vq_device *dev, __u32 old,
 	const __u64 bytes = sizeof(vring_used_elem_t);
 
 	log_used(dev, &ring->ring[at], run * bytes);
-	log_used(dev, ring->ring, (count - run) * bytes);
+	log_used(dev, ring->ring, min_t(__u32, count - run, at) * bytes);
 	log_used(dev, &ring->idx, sizeof(ring->idx));
 }
 
@@ -87,7 +108,7 @@ void vq_device_push_batch(struct vq_device *dev, const struct vq_used *used,
 	run = min_t(__u32, run, count);
 	split_write_run(&ring->ring[at], used, run);
 	if (unlikely(run != count))
-		split_write_run(ring->ring, used + run, count - run);
+		split_write_laps(dev, used + run, count - run);
 	split_publish(dev, count);
 	split_wrote(dev, count);
 }

@@ -9,20 +9,22 @@ struct DirtyLogTests {
     private static let ringBase: UInt64 = 0x10 * page
     private static let usedBase: UInt64 = 0x20 * page
 
-    /// Runs `body` with a packed queue of 512 entries, which are two pages, and gives the pages that were marked.
+    /// Runs `body` with a queue of 512 entries, of which packed ones and used ones of a split queue are two pages, and
+    /// gives the pages that were marked.
     ///
     /// Two regions of three pages, at page 1 and page 8, are the same memory.
     @safe private func pages(
         words: UInt64 = 1,
+        features: UInt64 = 1 << 34,
         expecting result: Int32 = 0,
         _ body: (UnsafeMutablePointer<vq_device>, UnsafeMutableRawPointer) -> Void = { _, _ in }
     ) -> [Int] {
         // All of it lives until the end of the function, and only the queue points to it.
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: 6 * 4096, alignment: 4096)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 8 * 4096, alignment: 4096)
         defer { unsafe memory.deallocate() }
-        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 6 * 4096)
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 8 * 4096)
         let ring = unsafe memory + 3 * 4096
-        var rings = unsafe vq_rings(desc: ring, avail: ring + 8192, used: ring + 8192 + 64, num: 512)
+        var rings = unsafe vq_rings(desc: ring, avail: ring + 8192, used: ring + 3 * 4096, num: 512)
         let access = UInt32(VQ_ACCESS_READ | VQ_ACCESS_WRITE)
         var regions = unsafe [
             vq_region(guest: Self.page, size: 3 * Self.page, host: memory, access: access),
@@ -31,11 +33,12 @@ struct DirtyLogTests {
         var table = unsafe vq_memory()
         var device = unsafe vq_device()
         var bitmap: UInt64 = 0
+        let base = features >> 34 & 1 == 1 ? VQ_PACKED_BASE : 0
         return unsafe withUnsafeMutablePointer(to: &bitmap) { bitmap in
             var log = unsafe vq_log(bitmap: bitmap, words: words, desc: Self.ringBase, used: Self.usedBase)
             return unsafe regions.withUnsafeMutableBufferPointer { regions in
                 let made = unsafe vq_memory_init(regions.baseAddress, 2, &table)
-                let started = unsafe vq_device_init(&device, &rings, &table, 1 << 34, VQ_PACKED_BASE)
+                let started = unsafe vq_device_init(&device, &rings, &table, features, base)
                 #expect(made == 0 && started == 0)
                 let logged = unsafe vq_device_log(&device, &log)
                 #expect(logged == result)
@@ -75,6 +78,33 @@ struct DirtyLogTests {
             unsafe vq_device_push_batch(device, &used, 8)
         }
         #expect(pages == [0x10, 0x11])
+    }
+
+    /// The same of a split ring, nothing behind which is written.
+    @Test func goesAroundASplitRingAsOftenAsItMust() {
+        let pages = pages(features: 0) { device, memory in
+            unsafe device.pointee.last_used = 100
+            var used = [vq_used](repeating: vq_used(id: .max, len: .max), count: 1200)
+            unsafe vq_device_push_batch(device, &used, 1200)
+            let behind = 6 * 4096 + 4 + 512 * 8 + 2
+            let rest = unsafe UnsafeRawBufferPointer(start: memory + behind, count: 8 * 4096 - behind)
+            #expect(unsafe rest.allSatisfy { $0 == 0 })
+            #expect(unsafe device.pointee.last_used == 1300)
+        }
+        #expect(pages == [0x20, 0x21])
+    }
+
+    /// What decides by the event index alone writes to the log as everything else, whenever that was turned on.
+    @Test(arguments: [true, false]) func chainsReturnedWithASignal(isOnFromTheStart: Bool) {
+        let pages = pages(features: 1 << 29) { device, _ in
+            let log = unsafe device.pointee.log
+            if !isOnFromTheStart { unsafe vq_device_log(device, nil) }
+            for _ in 0..<2 { _ = unsafe vq_device_push_signal(device, 0, 0) }
+            unsafe vq_device_log(device, log)
+            unsafe log?.pointee.bitmap.pointee = 0
+            _ = unsafe vq_device_push_signal(device, 0, 0)
+        }
+        #expect(pages == [0x20])
     }
 
     @Test func wishes() {

@@ -164,6 +164,57 @@ struct QueueTests {
         }
     }
 
+    /// A driver that shows chains and decides nothing, for more than a lap of all indices, still wakes who sleeps then.
+    @Test(arguments: layouts, [65_535, 65_536])
+    func kicksAfterLapsWithoutADecision(features: UInt64, chains: Int) throws {
+        var memory = try GuestMemory(byteCount: 1 << 16, guestAddress: 0x10000)
+        var driver = try DriverQueue(size: 16, in: &memory, features: features)
+        var device = try DeviceQueue(
+            driver.addresses,
+            table: GuestMemoryTable([GuestRegion(memory)]),
+            features: features
+        )
+        let pieces = [BufferPiece(try memory.allocate(64))]
+        var done = [Completion](repeating: Completion(), count: 16)
+        for _ in 0..<chains {
+            try driver.add(pieces.span, readable: 1, cookie: 0)
+            driver.publish()
+            try #require(try device.pop() == 1)
+            device.push([UsedChain(id: device.head(0), len: 0)].span)
+            var room = done.mutableSpan
+            try #require(try driver.reap(into: &room) == 1)
+        }
+        let leftOver = device.enableNotify()
+        try driver.add(pieces.span, readable: 1, cookie: 0)
+        let kick = driver.kickNeeded()
+        #expect(!leftOver && kick)
+    }
+
+    /// Tables of 4096 entries, one behind the other: so many entries are read for all of a chain, not for each table.
+    @Test(arguments: [(16, nil), (17, Errno(rawValue: 7))] as [(Int, Errno?)])
+    func boundsTheTablesOfAChain(tables: Int, fault: Errno?) throws {
+        var memory = try GuestMemory(byteCount: 1 << 21, guestAddress: 0)
+        var driver = try DriverQueue(size: 32, in: &memory, features: 0)
+        let device = try DeviceQueue(
+            driver.addresses,
+            table: GuestMemoryTable([GuestRegion(memory)]),
+            features: 0
+        )
+        let table = try memory.allocate(4096 * 16)
+        try driver.add([BufferPiece(table)].span, readable: 1, cookie: 0)
+        for index in 0..<tables {
+            let flags: UInt64 = index + 1 < tables ? 5 : 4
+            let words = [table.guestAddress, 65536 | flags << 32 | UInt64(index + 1) << 48]
+            for (word, value) in words.enumerated() {
+                memory.write(driver.addresses.buffer.slice(index * 16 + word * 8, 8)) {
+                    $0.storeBytes(of: value, as: UInt64.self)
+                }
+            }
+        }
+        driver.publish()
+        try expect(device, fault: fault)
+    }
+
     /// The chain lies in a table of one entry more than 16 bits can number.
     @Test(arguments: [(65536, nil), (65537, Errno(rawValue: 7))] as [(Int, Errno?)])
     func boundsIndirectTables(entries: Int, fault: Errno?) throws {

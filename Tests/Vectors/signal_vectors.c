@@ -33,6 +33,10 @@ static const struct signal_vector signal_vectors[] = {
 	 .event = 0, .first = 1, .second = 1, .signal = {true, false}},
 	{"wraps, batch over the event", .features = EVENT, .used = 0xfffe,
 	 .event = 0, .first = 1, .second = 2, .signal = {true, true}},
+	{"a lap of all indices", .features = EVENT, .event = 100, .first = 1,
+	 .second = 65536, .signal = {true, true}},
+	{"more than a lap of all indices", .features = EVENT, .event = 100,
+	 .first = 1, .second = 65537, .signal = {true, true}},
 	{"event index, but on empty", .features = EVENT | EMPTY, .event = 100,
 	 .first = 1, .second = 1, .signal = {true, true}},
 };

@@ -116,8 +116,10 @@ struct vq_device {
  *	VQ_PACKED_BASE for a fresh queue
  *
  * The used index is taken over from the ring and used->flags are cleared, as
- * VHOST_SCSI_SET_ENDPOINT does. Kicks are enabled: chains that are already
- * there need no kick, so pop once after this. There is nothing to undo.
+ * VHOST_SCSI_SET_ENDPOINT does. Chains that are already there need no kick, so
+ * pop once after this; with the event index, the ring says as before when to
+ * kick, so call vq_device_enable_notify() before sleeping. There is nothing to
+ * undo.
  *
  * Return: 0, or -EINVAL as vq_rings_check() or vq_packed_check(), or for a
  * base that cannot be.

@@ -120,8 +120,8 @@ struct signal_vector {
 	__u16 event;
 	__u16 used;
 	__u16 waiting;
-	__u16 first;
-	__u16 second;
+	__u32 first;
+	__u32 second;
 	_Bool signal[2];
 };
 
