@@ -26,6 +26,15 @@ extension Configuration {
             return
         }
         try document.expect(["backstores", "targets", "version"], in: "a configuration")
+        guard document["backstores"] != nil || document["targets"] != nil else {
+            // A program before a pipe that failed writes nothing at all.
+            throw OperationError(
+                "read",
+                "line \(max(1, document.line))",
+                cause: "there is neither 'backstores' nor 'targets' nor 'storage_objects'",
+                hint: "what removes everything is: ringside target clear"
+            )
+        }
         if let version = document["version"], try version.scalar("the version") != "1" {
             throw version.failure("this program reads version 1 only")
         }

@@ -23,7 +23,9 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
     @Test(arguments: [
         ("targets: [1]", "line 1: targets is not a map"),
         ("target: {}", "line 1: 'target' is no key of a configuration"),
-        ("version: 2", "line 1: this program reads version 1 only"),
+        ("", "line 1: there is neither 'backstores' nor 'targets'"),
+        ("version: 1", "line 1: there is neither 'backstores' nor 'targets'"),
+        ("version: 2\ntargets:", "line 1: this program reads version 1 only"),
         ("targets:\n  foo: {}", "line 2: parse WWPN 'foo': begins with none of naa., fc. and iqn."),
         ("targets:\n  \(head)1: {256: {}}", "line 2: parse tpgt '256': is above 255"),
         ("targets:\n  \(head)1: {1: {}, 01: {}}", "line 2: \(head)1/tpgt_1 is there twice"),
