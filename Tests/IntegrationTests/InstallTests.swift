@@ -10,6 +10,8 @@ import Testing
         let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
         let installed = try await Host.shell("'\(root)/Scripts/install' -m -d '\(directory)'")
         #expect(installed.status == 0, "\(installed.error)")
+        // `target export` writes there.
+        #expect(directory.appending("etc/ringside").exists)
         let unit = directory.appending("usr/lib/systemd/system/ringside-target.service")
         let calls = try unit.readText().split(separator: "\n").filter { $0.hasPrefix("Exec") }.compactMap {
             $0.split(separator: "=", maxSplits: 1).last
