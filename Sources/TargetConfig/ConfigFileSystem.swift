@@ -66,9 +66,11 @@ public protocol ConfigFileSystem: Sendable {
     func claim(_ device: FilePath) throws(Errno)
     /// `access(2)` for writing.
     func checkWritable(_ path: FilePath) throws(Errno)
-    /// Runs `body` while no other process holds the advisory locks on `paths`; those that are absent are left out.
+    /// Runs `body` while no other process holds the advisory locks on `paths`, each of which is waited for so long; those
+    /// that are absent are left out.
     func withLock<Result>(
         on paths: [FilePath],
+        waiting seconds: Int,
         _ body: () throws(OperationError) -> Result
     ) throws(OperationError) -> Result
 }

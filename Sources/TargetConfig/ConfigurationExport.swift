@@ -12,8 +12,14 @@ public struct ConfigurationExport: Sendable {
 extension TargetTree {
     /// The running configuration of backstores and vhost targets: applying it to an empty kernel makes it again.
     ///
-    /// - Throws: an `OperationError` when configfs is absent or cannot be read.
+    /// - Throws: an `OperationError` when configfs is absent or cannot be read, or a change was left half way.
     public func exported() throws(OperationError) -> ConfigurationExport {
+        // Half of a change is no configuration. Who may change nothing cannot keep others from it either.
+        guard denial == nil else { return try exportedAsItIs() }
+        return try changing { () throws(OperationError) in try exportedAsItIs() }
+    }
+
+    private func exportedAsItIs() throws(OperationError) -> ConfigurationExport {
         let live = try LiveState(of: self)
         var notes: [String] = []
         var requests: [BackstoreRequest] = []

@@ -5,10 +5,7 @@ public import SystemPackage
 
 /// The running system's file system: every function is the system call that its requirement names.
 public struct LinuxFileSystem: ConfigFileSystem {
-    /// How long a lock is waited for, in seconds.
-    public var lockTimeout: Int
-
-    public init(lockTimeout: Int = 10) { self.lockTimeout = lockTimeout }
+    public init() {}
 
     public func makeDirectory(_ path: FilePath) throws(Errno) { try path.makeDirectory() }
 
@@ -129,15 +126,18 @@ extension FileStatus.Kind {
 extension LinuxFileSystem {
     public func withLock<Result>(
         on paths: [FilePath],
+        waiting seconds: Int,
         _ body: () throws(OperationError) -> Result
     ) throws(OperationError) -> Result {
         guard let path = paths.first else { return try body() }
         let rest = Array(paths.dropFirst())
-        guard let descriptor = try openForLock(path) else { return try withLock(on: rest, body) }
+        guard let descriptor = try openForLock(path) else {
+            return try withLock(on: rest, waiting: seconds, body)
+        }
         // close(2) gives the lock back; it reports nothing that could still be acted on.
         defer { _ = Glibc.close(descriptor.rawValue) }
-        try waitForLock(descriptor, path)
-        return try withLock(on: rest, body)
+        try waitForLock(descriptor, path, seconds)
+        return try withLock(on: rest, waiting: seconds, body)
     }
 
     private func openForLock(_ path: FilePath) throws(OperationError) -> FileDescriptor? {
@@ -150,8 +150,10 @@ extension LinuxFileSystem {
         }
     }
 
-    private func waitForLock(_ descriptor: FileDescriptor, _ path: FilePath) throws(OperationError) {
-        for remaining in stride(from: lockTimeout * 20, through: 0, by: -1) {
+    private func waitForLock(_ descriptor: FileDescriptor, _ path: FilePath, _ seconds: Int)
+        throws(OperationError)
+    {
+        for remaining in stride(from: seconds * 20, through: 0, by: -1) {
             if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return }
             let cause = Errno(rawValue: Glibc.errno)
             guard cause == .wouldBlock || cause == .interrupted else {
@@ -163,7 +165,7 @@ extension LinuxFileSystem {
             "lock",
             path.string,
             errno: .wouldBlock,
-            cause: "another process has been changing targets for \(lockTimeout) s",
+            cause: "another process has been changing targets for \(seconds) s",
             hint: "find it with: fuser -v \(path)"
         )
     }

@@ -144,45 +144,6 @@ extension TargetTree {
         guard let backstore = lun.backstore else { return nil }
         return backstore.hasSuffix("/" + Backstore.ownedName(wwpn, tag, number)) ? backstore : nil
     }
-
-    /// Fails where an endpoint holds the group, without changing anything.
-    func probeClaim(of group: TargetPortalGroup) throws(OperationError) {
-        guard try isClaimed(group) == true else { return }
-        let explanation = explain(.removeDirectory(FilePath(group.path)), .resourceBusy)
-        throw OperationError(
-            "delete",
-            group.path,
-            errno: .resourceBusy,
-            cause: explanation.cause,
-            hint: explanation.hint
-        )
-    }
-
-    /// Finds out whether an endpoint holds the group, without changing anything; nil where that cannot be told.
-    ///
-    /// The kernel answers the removal of a held group with `EBUSY` before it looks for what is in it, and that of any
-    /// other group that has LUNs with `ENOTEMPTY`. A group without a child would be removed: it is not asked.
-    public func isClaimed(_ group: TargetPortalGroup) throws(OperationError) -> Bool? {
-        if group.luns.isEmpty, try accessLists(of: group).isEmpty { return nil }
-        let operation = Operation.removeDirectory(FilePath(group.path))
-        do throws(Errno) {
-            try operation.perform(in: base, fileSystem)
-            return nil
-        } catch .directoryNotEmpty {
-            return false
-        } catch .resourceBusy {
-            return true
-        } catch {
-            let explanation = explain(operation, error)
-            throw OperationError(
-                "probe",
-                group.path,
-                errno: error,
-                cause: explanation.cause,
-                hint: explanation.hint
-            )
-        }
-    }
 }
 
 extension Plan {

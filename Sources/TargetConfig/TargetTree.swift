@@ -88,11 +88,17 @@ public struct TargetTree: Sendable {
         }
     }
 
+    /// How long a change waits for another, in seconds.
+    static let patience = 10
+
     /// Runs `body` alone, after checking that this user may change the configuration.
-    func alone<Result>(_ body: () throws(OperationError) -> Result) throws(OperationError) -> Result {
+    func alone<Result>(
+        waiting seconds: Int = patience,
+        _ body: () throws(OperationError) -> Result
+    ) throws(OperationError) -> Result {
         try requireTargets()
         if let denial { throw denial }
-        return try fileSystem.withLock(on: ["/run/targetcli.lock", base], body)
+        return try fileSystem.withLock(on: ["/run/targetcli.lock", base], waiting: seconds, body)
     }
 
     /// Why this user may not change the configuration; nil where that is allowed.

@@ -160,6 +160,8 @@ private let name = "naa.5001405c0ffee001"
                     "lock /sys/kernel/config/target: EAGAIN: another process has been changing"
                 )
             )
+            let asked = try await host.run("ringside target show --endpoint")
+            #expect(asked.error.contains("another process has been changing targets for 1 s"), "\(asked)")
             try await host.expectSuccess("kill $(pidof sleep)")
             let wwpns = (0..<6).map { "naa.5001405c0ffee10\($0)" }.joined(separator: " ")
             try await host.expectSuccess(
@@ -169,6 +171,24 @@ private let name = "naa.5001405c0ffee001"
                 test $(ringside target list | wc -l) = 7
                 for w in \(wwpns); do ringside target delete $w & done; wait
                 test "$(ringside target list)" = 'no targets'
+                """
+            )
+            // While LUN 0 becomes LUN 1 the groups are empty for a while.
+            try await host.expectSuccess(
+                """
+                set -e
+                for lun in 0 1; do
+                    { echo 'backstores: {d: ramdisk:64K}'; echo targets:
+                    for i in $(seq 100 119); do echo "  naa.5001405c0ffee$i: {1: {luns: {$lun: name:d}}}"; done; } >/tmp/$lun
+                done
+                ringside target apply /tmp/0
+                while ! [ -e /tmp/stop ]; do ringside target show --endpoint >/dev/null 2>&1 || true; done &
+                for lun in 1 0 1; do ringside target apply /tmp/$lun --prune; done
+                touch /tmp/stop
+                wait
+                ringside target diff /tmp/1 --prune
+                ringside target show --endpoint | grep -c 'no endpoint set' | grep 20
+                ringside target clear
                 """
             )
         }

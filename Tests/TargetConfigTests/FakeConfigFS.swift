@@ -29,6 +29,8 @@ final class FakeConfigFS: ConfigFileSystem {
         /// From this change on nothing succeeds any more, as after a kill.
         var end: Int?
         var lockedPaths: [FilePath] = []
+        /// Whether another process has the lock.
+        var isLocked = false
 
         subscript(path: FilePath) -> Node? {
             get { nodes[path.string] }
@@ -171,9 +173,14 @@ final class FakeConfigFS: ConfigFileSystem {
     }
     func withLock<Result>(
         on paths: [FilePath],
+        waiting seconds: Int,
         _ body: () throws(OperationError) -> Result
     ) throws(OperationError) -> Result {
-        state.withLock { $0.lockedPaths += paths }
+        let isLocked = state.withLock { state in
+            state.lockedPaths += paths
+            return state.isLocked
+        }
+        if isLocked { throw OperationError("lock", paths[0].string, errno: .wouldBlock) }
         return try body()
     }
 

@@ -47,6 +47,25 @@ private let group = "vhost/naa.5001405c0ffee001/tpgt_1"
         #expect(fake.snapshot == before)
     }
 
+    /// What was read without the lock may be another's change half way: an empty group would be removed.
+    @Test func askingForAClaimChangesNothing() throws {
+        let fake = FakeConfigFS()
+        try fake.tree.create(try request("0=ramdisk:1M"))
+        let groups = try fake.tree.targets()[0].groups
+        #expect(try fake.tree.claims(of: groups) == [group: false])
+        let unit = FakeConfigFS.base.pushing(FilePath("\(group)/lun/lun_0"))
+        try fake.unlink(unit.appending("backstore"))
+        try fake.removeDirectory(unit)
+        let before = fake.snapshot
+        #expect(try fake.tree.claims(of: groups) == [:])
+        #expect(fake.snapshot == before)
+        fake.state.withLock { $0.isLocked = true }
+        let (tree, changes) = (fake.tree, fake.changes)
+        let error = try failure { () throws(OperationError) in try tree.claims(of: groups) }
+        #expect(error.errno == .wouldBlock)
+        #expect(fake.changes == changes)
+    }
+
     /// A group without LUNs cannot be probed; what was taken away before it is put back.
     @Test func aClaimThatShowsLateIsRolledBack() throws {
         let fake = FakeConfigFS()
@@ -100,6 +119,8 @@ private let group = "vhost/naa.5001405c0ffee001/tpgt_1"
         let wanted = try request("0=ramdisk:1M")
         let refused = try failure { () throws(OperationError) in try fake.tree.create(wanted) }
         #expect(refused.cause.hasPrefix("an earlier change was left half way"))
+        let exported = try failure { () throws(OperationError) in try fake.tree.exported() }
+        #expect(exported.cause == refused.cause)
         #expect(try fake.tree.recover() == .finished)
         #expect(fake.snapshot == empty)
         #expect(try fake.tree.recover() == .nothing)
