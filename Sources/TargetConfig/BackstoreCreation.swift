@@ -93,9 +93,8 @@ extension TargetTree {
     /// The steps that make an ALUA target port group of a backstore.
     static func aluaGroup(_ name: String, _ number: UInt16, at path: FilePath) -> [Operation] {
         let group = path.appending("alua").appending(name)
-        return [
-            .makeDirectory(group), .write("\(number)", to: group.appending("tg_pt_gp_id"), replacing: nil),
-        ]
+        let file = group.appending("tg_pt_gp_id")
+        return [.makeDirectory(group)] + (number == 0 ? [] : [.write("\(number)", to: file, replacing: nil)])
     }
 
     func control(of spec: BackstoreSpec, size: ByteSize?) throws(OperationError) -> String {

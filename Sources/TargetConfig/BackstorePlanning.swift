@@ -113,13 +113,15 @@ extension TargetTree {
     /// The steps that take a backstore away, its own ALUA groups first.
     func removal(of backstore: Backstore) throws(OperationError) -> Plan.Unit {
         let path = FilePath(backstore.path)
-        let groups = try aluaGroups(of: backstore).sorted { $0.key < $1.key }
-        return groups.map { name, number in
-            .removeBackstore(
-                path.appending("alua").appending(name),
-                rebuild: Self.aluaGroup(name, number, at: path)
+        var unit: Plan.Unit = []
+        for (name, number) in try aluaGroups(of: backstore).sorted(by: { $0.key < $1.key }) {
+            let group = path.appending("alua").appending(name)
+            let settings = try copies(KeptSetting.ofALUAGroup, in: group.string)
+            unit.append(
+                .removeBackstore(group, rebuild: Self.aluaGroup(name, number, at: path) + settings)
             )
-        } + [.removeBackstore(path, rebuild: try rebuild(backstore))]
+        }
+        return unit + [.removeBackstore(path, rebuild: try rebuild(backstore))]
     }
 
     /// The steps that make a backstore again as it is; none for one with contents that would be lost.
@@ -137,10 +139,18 @@ extension TargetTree {
             )
         )
         let control = try control(of: spec, size: backstore.size.map { ByteSize(bytes: $0) })
-        return [.makeDirectory(path)] + Self.settings(of: request, at: path, control: control)
+        // Others may have told the kernel another path, or none.
+        let udevPath = try attribute(path.appending("udev_path")) ?? ""
+        let settings = Self.settings(of: request, at: path, control: control).compactMap { step in
+            guard step.path.lastComponent == "udev_path" else { return step }
+            return udevPath.isEmpty ? nil : Operation.write(udevPath, to: step.path, replacing: nil)
+        }
+        let group = path.appending("alua").appending("default_tg_pt_gp")
+        return try [.makeDirectory(path)] + settings + copies(KeptSetting.ofBackstore, in: path.string)
+            + copies(KeptSetting.ofALUAGroup, in: group.string)
     }
 
-    /// The ALUA target port groups of a backstore beside the kernel's own.
+    /// The ALUA target port groups of a backstore beside the kernel's own; 0 stands for one without a number.
     func aluaGroups(of backstore: Backstore) throws(OperationError) -> [String: UInt16] {
         guard let directory = try open(backstore.path + "/alua") else { return [:] }
         var groups: [String: UInt16] = [:]

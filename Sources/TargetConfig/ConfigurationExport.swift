@@ -60,7 +60,7 @@ extension TargetTree {
         for (name, value) in try attributes(of: backstore) where defaults[name, default: "0"] != value {
             request.attributes[name] = value
         }
-        request.aluaGroups = try aluaGroups(of: backstore)
+        request.aluaGroups = try aluaGroups(of: backstore).filter { $0.value > 0 }
         return request
     }
 
@@ -96,7 +96,7 @@ extension TargetTree {
             }
             var unit = LUNRequest(number: LUNNumber(number), backstore: name)
             unit.alias = lun.link.flatMap { FilePath($0).lastComponent?.string }
-            let alua = try aluaGroup(of: FilePath(lun.path))
+            let alua = try aluaGroup(of: lun.path)
             if alua != "default_tg_pt_gp" { unit.aluaGroup = alua }
             request.luns.append(unit)
         }

@@ -128,18 +128,25 @@ extension ConfigurationPlanner {
         let path = if let known { known } else { try placement.find(lun.backstore).string }
         let isRight = old?.backstore == path
         let mustRelease = old?.backstore.map { released.contains($0) || releasingAll || !isRight } ?? false
-        if let oldLink = old?.link, let backstore = old?.backstore, mustRelease {
-            loosenings[target, default: []].append(.unlink(FilePath(oldLink), from: FilePath(backstore)))
-        }
+        if let old, mustRelease { loosenings[target, default: []] += try tree.release(of: old) }
         if old == nil { bindings[target, default: []].append(.makeDirectory(FilePath(directory))) }
-        if !isRight || mustRelease {
+        let isBound = !isRight || mustRelease
+        if isBound {
             // The same link as before, whatever its name was.
             let place = old?.link ?? directory + "/" + (lun.alias ?? "backstore")
-            bindings[target, default: []].append(.link(FilePath(place), to: FilePath(path)))
+            let kept = try keptGroup(of: old, on: path)
+            bindings[target, default: []] += binding(place, to: path, lun.aluaGroup ?? kept)
         }
         var details: [String] = []
         if old != nil, !isRight { details.append("\(old?.backstore ?? "nothing") -> \(path)") }
-        try plan(aluaGroupOf: lun, FilePath(directory), old, target, &details)
+        if old != nil, let group = lun.aluaGroup {
+            let before = try tree.aluaGroup(of: directory)
+            if before != group { details.append("alua_group \(before ?? "none") -> \(group)") }
+            if before != group, !isBound {
+                let file = FilePath(directory).appending(KeptSetting.aluaGroup.file)
+                bindings[target, default: []].append(.write(group, to: file, replacing: before))
+            }
+        }
         report(
             old == nil ? .create : details.isEmpty ? .keep : .change,
             directory,
@@ -148,30 +155,26 @@ extension ConfigurationPlanner {
         return mustRelease
     }
 
-    private mutating func plan(
-        aluaGroupOf lun: LUNRequest,
-        _ directory: FilePath,
-        _ old: LogicalUnit?,
-        _ target: String,
-        _ details: inout [String]
-    ) throws(OperationError) {
-        guard let group = lun.aluaGroup else { return }
-        let file = directory.appending("alua_tg_pt_gp")
-        let before = old == nil ? nil : try tree.aluaGroup(of: directory)
-        guard before != group, old != nil || group != "default_tg_pt_gp" else { return }
-        bindings[target, default: []].append(.write(group, to: file, replacing: before))
-        if old != nil { details.append("alua_group \(before ?? "none") -> \(group)") }
-    }
-}
-
-extension TargetTree {
-    /// The ALUA target port group of a LUN, from its `alua_tg_pt_gp` file; nil where it has none.
-    func aluaGroup(of lun: FilePath) throws(OperationError) -> String? {
-        let prefix = "TG Port Alias: "
-        guard let text = try attribute(lun.appending("alua_tg_pt_gp")), text.hasPrefix(prefix) else {
+    /// The ALUA group that a unit is in and goes back to when it gets `path` as its backstore again; nil where it does not.
+    func keptGroup(of lun: LogicalUnit?, on path: String) throws(OperationError) -> String? {
+        guard let lun, let present = lun.backstore, let group = try tree.aluaGroup(of: lun.path) else {
             return nil
         }
-        return String(text.dropFirst(prefix.count))
+        if present == path { return group }
+        // One that is replaced has those groups that the configuration gives it.
+        guard let old = leaving.first(where: { $0.path == present }), paths[old.name] == path else {
+            return nil
+        }
+        let request = wanted.backstores.first { $0.name == old.name }
+        return request?.aluaGroups[group] == nil ? nil : group
+    }
+
+    /// The steps that give a unit its backstore, with which the kernel puts it into that one's own ALUA group.
+    func binding(_ link: String, to path: String, _ group: String?) -> Plan.Unit {
+        let step = Operation.link(FilePath(link), to: FilePath(path))
+        guard let group, group != KeptSetting.aluaGroup.initial else { return [step] }
+        let file = FilePath(link).removingLastComponent().appending(KeptSetting.aluaGroup.file)
+        return [step, .write(group, to: file, replacing: nil)]
     }
 }
 

@@ -8,6 +8,8 @@ public enum Recovery: String, Sendable, Encodable {
     case nothing
     /// The tree is the one from before the change.
     case undone
+    /// The same, but something else had removed portal groups meanwhile: they are there again without a nexus.
+    case remade
     /// The tree is the one that was asked for.
     case finished
 }
@@ -30,18 +32,50 @@ extension TargetTree {
             try removeUnfinishedJournals()
             guard let plan = try readJournal() else { return .nothing }
             let isPastReturn = try isPastReturn(plan)
+            let hasRemade = isPastReturn ? false : try remakeGroups(of: plan)
             let failures = isPastReturn ? finish(plan.tail) : takeBack(plan.operations)
             guard failures.isEmpty else {
                 throw OperationError(
                     "recover",
                     journal.string,
                     cause: "these steps failed:\n" + failures.map { "  \($0)" }.joined(separator: "\n"),
-                    hint: "remove what is in the way, then try again"
+                    hint: "remove what is in the way, then try again; to give up what is gone: rm \(journal)"
                 )
             }
             try removeJournal()
-            return isPastReturn ? .finished : .undone
+            return isPastReturn ? .finished : hasRemade ? .remade : .undone
         }
+    }
+
+    /// Makes the portal groups that the plan found and left, and that are gone all the same.
+    ///
+    /// - Returns: whether there were any.
+    private func remakeGroups(of plan: Plan) throws(OperationError) -> Bool {
+        var own: Set<FilePath> = []
+        var groups: Set<FilePath> = []
+        for operation in plan.operations {
+            switch operation {
+            case .makeDirectory(let path), .removeDirectory(let path): own.insert(path)
+            default: break
+            }
+            let parts = operation.path.components
+            let isInGroup = parts.dropFirst(2).first?.string.hasPrefix("tpgt_") == true
+            if isInGroup { groups.insert(FilePath(root: nil, parts.prefix(3))) }
+        }
+        var hasRemade = false
+        for group in groups.subtracting(own) {
+            do throws(Errno) {
+                guard try fileSystem.statusIfPresent(base.pushing(group)) == nil else { continue }
+                for count in 1...3 {
+                    let parent = FilePath(root: nil, group.components.prefix(count))
+                    try makeUnlessPresent(base.pushing(parent))
+                }
+            } catch {
+                throw OperationError("mkdir", group.string, errno: error)
+            }
+            hasRemade = true
+        }
+        return hasRemade
     }
 
     /// - Throws: an `OperationError` where a change was left half way.

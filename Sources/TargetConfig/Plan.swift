@@ -30,6 +30,8 @@ public struct Plan: Equatable, Sendable {
         stages[stages.count - 1][stages[stages.count - 1].count - 1].append(operation)
     }
 
+    mutating func append(_ operations: Unit) { for operation in operations { append(operation) } }
+
     /// The operations from the first that has no way back.
     var tail: ArraySlice<Operation> {
         let operations = operations

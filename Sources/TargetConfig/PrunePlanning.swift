@@ -7,7 +7,7 @@ extension ConfigurationPlanner {
     mutating func planUnnamed(_ target: Target) throws(OperationError) {
         for group in target.groups { try planUnnamed(group, of: target.wwpn) }
         guard isPruning else { return }
-        loosenings[target.wwpn, default: []].append(.removeDirectory(FilePath(target.path)))
+        loosenings[target.wwpn, default: []] += try tree.removal(of: target)
         report(.delete, target.path)
     }
 
@@ -31,13 +31,15 @@ extension ConfigurationPlanner {
     {
         let isReleased = lun.backstore.map { released.contains($0) } ?? false
         guard isPruning || isReleased || releasing else { return false }
+        let settings = isPruning ? KeptSetting.ofUnit : [KeptSetting.aluaGroup]
+        loosenings[target, default: []] += try tree.release(of: lun, settings)
         if let link = lun.link, let backstore = lun.backstore {
-            loosenings[target, default: []].append(.unlink(FilePath(link), from: FilePath(backstore)))
             // One that is replaced or only changed comes back.
             let name = FilePath(backstore).lastComponent?.string ?? ""
             let back = isReleased ? paths[name] : backstore
             if !isPruning, let back {
-                bindings[target, default: []].append(.link(FilePath(link), to: FilePath(back)))
+                let kept = try keptGroup(of: lun, on: back)
+                bindings[target, default: []] += binding(link, to: back, kept)
             }
         }
         if isPruning {

@@ -40,8 +40,7 @@ extension TargetTree {
         switch operation {
         case .makeDirectory:
             try unless(.noSuchFileOrDirectory) { () throws(Errno) in try fileSystem.removeDirectory(path) }
-        case .removeDirectory:
-            try unless(.fileExists) { () throws(Errno) in try fileSystem.makeDirectory(path) }
+        case .removeDirectory: try makeUnlessPresent(path)
         case .link: try unless(.noSuchFileOrDirectory) { () throws(Errno) in try fileSystem.unlink(path) }
         case .unlink(_, let target):
             try unless(.fileExists) { () throws(Errno) in
@@ -60,8 +59,7 @@ extension TargetTree {
     private func remake(_ step: Operation) throws(Errno) {
         let path = base.pushing(step.path)
         switch step {
-        case .makeDirectory:
-            try unless(.fileExists) { () throws(Errno) in try fileSystem.makeDirectory(path) }
+        case .makeDirectory: try makeUnlessPresent(path)
         case .write(let value, _, _):
             // What a backstore is made of cannot be read, and is not taken once it is enabled.
             let isControl = path.lastComponent == "control"
@@ -88,7 +86,12 @@ extension TargetTree {
         // The kernel drops the prefix of a nexus for Fibre Channel, and puts a title before some values.
         let isThere =
             present == value || present.map { "fc.\($0)" == value || $0.hasSuffix(": \(value)") } ?? false
-        if !isThere { try fileSystem.write(value, to: path) }
+        // The kernel takes no empty write, but a line end for nothing.
+        if !isThere { try fileSystem.write(value.isEmpty ? "\n" : value, to: path) }
+    }
+
+    func makeUnlessPresent(_ path: FilePath) throws(Errno) {
+        try unless(.fileExists) { () throws(Errno) in try fileSystem.makeDirectory(path) }
     }
 
     private func unless(_ harmless: Errno, _ body: () throws(Errno) -> Void) throws(Errno) {

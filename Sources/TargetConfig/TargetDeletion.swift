@@ -52,7 +52,7 @@ extension TargetTree {
         var plan = Plan()
         for group in groups { try planRemoval(of: group, into: &plan) }
         if isWhole {
-            plan.append(.removeDirectory(FilePath(target.path)))
+            plan.append(try removal(of: target))
             let fabric = FilePath(target.path).removingLastComponent()
             if try targets(in: fabric).count == 1 { plan.append(.removeDirectory(fabric)) }
         }
@@ -84,17 +84,21 @@ extension TargetTree {
         return (target, groups, groups.count == target.groups.count)
     }
 
+    /// The steps that take a target's own directory away.
+    func removal(of target: Target) throws(OperationError) -> Plan.Unit {
+        try resets(KeptSetting.ofTarget, in: target.path) + [.removeDirectory(FilePath(target.path))]
+    }
+
     func planRemoval(of group: TargetPortalGroup, into plan: inout Plan) throws(OperationError) {
         let path = FilePath(group.path)
         for lun in group.luns {
-            if let link = lun.link, let backstore = lun.backstore {
-                plan.append(.unlink(FilePath(link), from: FilePath(backstore)))
-            }
+            plan.append(try release(of: lun, KeptSetting.ofUnit))
         }
         // From here on no endpoint can be set: what is still to be removed stays free.
         if let old = group.fullNexus {
             plan.append(.write("NULL", to: path.appending("nexus"), replacing: old))
         }
+        plan.append(try resets(KeptSetting.ofGroup, in: group.path))
         for lun in group.luns { plan.append(.removeDirectory(FilePath(lun.path))) }
         for list in try accessLists(of: group) {
             let mapped = try entries(list).first { $0.name.hasPrefix("lun_") }

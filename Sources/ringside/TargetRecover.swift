@@ -8,7 +8,9 @@ struct TargetRecover: ParsableCommand {
         commandName: "recover",
         abstract: "Bring a change to its end that a crash or a kill left half way.",
         discussion: """
-            The change is taken back. Where a ramdisk is gone already, the rest of it is carried out instead.
+            The change is taken back. Where a ramdisk is gone already, the rest of it is carried out instead. A portal group
+            that something else removed meanwhile is made again; what the change was not about, such as its nexus, comes back
+            with `target apply`.
 
             Examples:
               ringside target recover
@@ -21,6 +23,7 @@ struct TargetRecover: ParsableCommand {
     func run() throws {
         let words: [Recovery: String] = [
             .nothing: "nothing to recover", .undone: "the change was taken back",
+            .remade: "the change was taken back; portal groups that something else removed have no nexus now",
             .finished: "the change was carried out",
         ]
         try output.print(["recovery": try target.tree.recover()]) { words[$0["recovery"] ?? .nothing] ?? "" }

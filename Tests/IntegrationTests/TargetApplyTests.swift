@@ -46,6 +46,10 @@ private let name = "naa.5001405c0ffee00"
             )
             try await host.expectSuccess("ringside target export --json /tmp/two.json")
             try await host.expectSuccess("ringside target diff /tmp/two.json --prune")
+            // The LUN has to let go of it for that, and comes back into its ALUA group.
+            let change = "sed '/^  shared:/a\\    attributes: {block_size: 4096}' /tmp/one.yaml"
+            try await host.expectSuccess("\(change) >/tmp/three.yaml; ringside target apply /tmp/three.yaml")
+            try await host.expectSuccess("ringside target diff /tmp/three.yaml --prune")
         }
     }
 

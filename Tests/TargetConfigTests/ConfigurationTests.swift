@@ -224,6 +224,67 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
         #expect(group.luns.allSatisfy { $0.backstore != nil })
     }
 
+    /// The kernel puts a LUN that gets its link into its own group.
+    @Test(arguments: ["name:disk", "{source: name:disk, alua_group: gold}"])
+    func aLUNThatIsLetGoStaysInItsALUAGroup(_ lun: String) throws {
+        func apply(_ unit: String, _ rest: String, nexus: Int = 1) throws -> ConfigurationPlan {
+            let disk = "backstores:\n  disk: {source: ramdisk:1M, alua_groups: {gold: 5}\(rest)}\n"
+            let group = "targets: {\(head)1: {1: {nexus: naa.500140500000000\(nexus), luns: {7: \(unit)}}}}"
+            return try fake.tree.apply(try Configuration(parsing: disk + group))
+        }
+        _ = try apply("{source: name:disk, alua_group: gold}", "")
+        let unit = "vhost/\(head)1/tpgt_1/lun/lun_7"
+        for (rest, nexus) in [(", attributes: {block_size: 4096}", 1), ("", 2)] {
+            let plan = try apply(lun, rest, nexus: nexus)
+            #expect(plan.changes.contains { $0.kind == .keep && $0.object == unit })
+            #expect(try fake.tree.aluaGroup(of: unit) == "gold")
+            #expect(try apply(lun, rest, nexus: nexus).plan.isEmpty)
+        }
+        // Nor does one that the file does not name, or whose backstore is replaced by one that has the group.
+        let other = "backstores:\n  disk: {source: ramdisk:2M, alua_groups: {gold: 6}}\n"
+        try fake.tree.apply(try Configuration(parsing: other + "targets: {\(head)2: {1: {}}}"))
+        #expect(try fake.tree.aluaGroup(of: unit) == "gold")
+        let none = "backstores:\n  disk: {source: ramdisk:1M}"
+        try fake.tree.apply(try Configuration(parsing: none))
+        #expect(try fake.tree.aluaGroup(of: unit) == "default_tg_pt_gp")
+    }
+
+    /// Somebody removed the group, which was empty between two steps of a change that was killed.
+    @Test func aGroupThatIsGoneIsMadeAgain() throws {
+        func wanted(_ lun: Int) throws -> Configuration {
+            try Configuration(
+                parsing: "backstores: {d: ramdisk:1M}\ntargets: {\(head)1: {1: {luns: {\(lun): name:d}}}}"
+            )
+        }
+        try fake.tree.apply(try wanted(0))
+        let (one, before) = (try wanted(1), fake.snapshot)
+        let steps = try fake.tree.plan(applying: one, pruning: true).plan.operations
+        let made = try #require(steps.firstIndex { $0.verb == "mkdir" })
+        // The journal and the probe come first.
+        fake.state.withLock { $0.end = $0.changes + 2 + made }
+        #expect(throws: OperationError.self) { try fake.tree.apply(one, pruning: true) }
+        fake.state.withLock { $0.end = nil }
+        let group = FakeConfigFS.base.pushing(FilePath("vhost/\(head)1/tpgt_1"))
+        try fake.removeDirectory(group)
+        #expect(try fake.tree.recover() == .remade)
+        #expect(try fake.tree.targets()[0].groups[0].nexus == nil)
+        try fake.tree.apply(try wanted(0))
+        #expect(fake.snapshot == before)
+    }
+
+    /// The kernel takes no empty write: a serial that there was not is taken back all the same.
+    @Test func aSerialThatThereWasNotIsTakenBack() throws {
+        try fake.tree.createBackstore("disk", BackstoreSpec("ramdisk:1M"))
+        try fake.write("\n", to: FakeConfigFS.base.pushing("core/rd_mcp_0/disk/wwn/vpd_unit_serial"))
+        let before = fake.snapshot
+        let wanted = try Configuration(
+            parsing: "backstores: {disk: {source: ramdisk:1M, serial: a, alua_groups: {gold: 5}}}"
+        )
+        fake.state.withLock { $0.failures[$0.changes + 2] = .ioError }
+        #expect(throws: OperationError.self) { try fake.tree.apply(wanted) }
+        #expect(fake.snapshot == before)
+    }
+
     @Test func aClaimedGroupStopsItBeforeAnyChange() throws {
         try fake.tree.apply(try sample(2))
         fake.state.withLock {
@@ -254,13 +315,36 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
     private static func wanted() throws -> Configuration {
         var wanted = try sample(5, file: "ramdisk:2M", extra: "    attributes: {block_size: 4096}\n")
         wanted.groups.removeFirst()
+        wanted.groups[0].protection = 3
         wanted.backstores.removeAll { $0.name.hasPrefix("\(head)1:") }
+        let own = try #require(wanted.backstores.firstIndex { $0.name == "\(head)2:1:0" })
+        wanted.backstores[own].attributes = ["block_size": "4096"]
         return wanted
     }
 
+    /// What goes with a group, a LUN or a link is not what the kernel gives new ones.
+    private static func start() throws -> FakeConfigFS {
+        var start = try sample(2, extra: "    alua_groups: {gold: 5}\n")
+        start.groups[0].protection = 1
+        start.groups[0].luns[1].aluaGroup = "gold"
+        start.groups[1].luns[0].aluaGroup = "silver"
+        let own = try #require(start.backstores.firstIndex { $0.name == "\(head)2:1:0" })
+        start.backstores[own].aluaGroups = ["silver": 6]
+        let fake = FakeConfigFS()
+        try fake.tree.apply(start)
+        let target = FakeConfigFS.base.pushing(FilePath("vhost/\(head)1"))
+        try fake.write("0", to: target.pushing("param/cmd_completion_affinity"))
+        try fake.write("1", to: target.pushing("tpgt_1/lun/lun_0/alua_tg_pt_offline"))
+        let disk = FakeConfigFS.base.pushing("core/fileio_0/disk")
+        for (file, value) in [
+            ("alias", "a"), ("wwn/product_id", "b"), ("udev_path", "/tmp/c"),
+            ("alua/gold/alua_access_type", "1"), ("alua/default_tg_pt_gp/nonop_delay_msecs", "7"),
+        ] { try fake.write(value, to: disk.pushing(FilePath(file))) }
+        return fake
+    }
+
     @Test(arguments: [1, 4]) func theTreeIsTheOneBeforeOrTheOneAskedFor(_ workers: Int) throws {
-        let start = FakeConfigFS()
-        try start.tree.apply(try sample(2))
+        let start = try Self.start()
         let wanted = try Self.wanted()
         let end = FakeConfigFS(copying: start) { _ in }
         try TargetTree(fileSystem: end, workers: 1).apply(wanted, pruning: true)

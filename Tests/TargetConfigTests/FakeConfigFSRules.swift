@@ -27,7 +27,7 @@ extension FakeConfigFS.State {
         case 1:
             guard let module = fabrics[names[0]], modules.contains(module) else { throw .invalidArgument }
             add(path, directories: ["discovery_auth"], files: ["version": "TCM_VHOST"])
-        case 5 where names[0] == "core" && names[3] == "alua": add(path, files: ["tg_pt_gp_id": "0\n"])
+        case 5 where names[0] == "core" && names[3] == "alua": addALUAGroup(path, number: "")
         case 2 where names[0] == "core":
             try checkPlugin(names[1])
             add(path, files: ["hba_info": "HBA Index: 1", "hba_mode": "0\n"])
@@ -36,18 +36,25 @@ extension FakeConfigFS.State {
                 throw .invalidArgument
             }
             add(path, directories: ["fabric_statistics", "param"])
+            add(path.appending("param"), files: ["cmd_completion_affinity": "-1\n"])
         case 3 where names[0] == "core" && names[1] != "alua": addBackstore(path, plugin: names[1])
         case 3 where names[0] != "core": try addGroup(path, names[2])
         case 5 where names[3] == "lun":
             guard names[4].hasPrefix("lun_"), Decimal.value(of: String(names[4].dropFirst(4))) != nil else {
                 throw .invalidArgument
             }
-            add(path, directories: ["statistics"], files: ["alua_tg_pt_offline": nil, "alua_tg_pt_gp": ""])
+            add(path, directories: ["statistics"], files: Self.unitDefaults.mapValues { _ in nil })
         case 5 where names[3] == "acls": add(path, directories: ["attrib", "auth"])
         case 5 where names[3] == "np": throw .noFunction
         default: throw .notPermitted
         }
     }
+
+    /// What a LUN has while it has its link.
+    private static let unitDefaults = [
+        "alua_tg_pt_gp": "TG Port Alias: default_tg_pt_gp\n", "alua_tg_pt_offline": "0\n",
+        "alua_tg_pt_status": "0\n", "alua_tg_pt_write_md": "0\n",
+    ]
 
     private func checkPlugin(_ name: String) throws(Errno) {
         let plugins = ["rd_mcp": "vhost_scsi", "fileio": "target_core_file", "iblock": "target_core_iblock"]
@@ -68,11 +75,18 @@ extension FakeConfigFS.State {
             let value = attributes[name, default: "0"] + "\n"
             self[path.appending("attrib").appending(name)] = Node(kind: .file, isDefault: true, value: value)
         }
+        addALUAGroup(path.appending("alua").appending("default_tg_pt_gp"), number: "0\n")
         self[path.appending("alua").appending("default_tg_pt_gp")] = Node(kind: .directory, isDefault: true)
+        add(path.appending("wwn"), files: ["product_id": "RAMDISK-MCP\n"])
         self[path.appending("control")] = Node(kind: .file, isDefault: true, isReadable: false)
         self[path.appending("info")] = Node(kind: .file, isDefault: true, isWritable: false)
         self[path.appending("wwn").appending("vpd_unit_serial")] =
             Node(kind: .file, isDefault: true, value: "T10 VPD Unit Serial Number: \n")
+    }
+
+    private mutating func addALUAGroup(_ path: FilePath, number: String) {
+        let type = "Implicit and Explicit\n"
+        add(path, files: ["tg_pt_gp_id": number, "nonop_delay_msecs": "100\n", "alua_access_type": type])
     }
 
     private mutating func addGroup(_ path: FilePath, _ name: String) throws(Errno) {
@@ -97,9 +111,9 @@ extension FakeConfigFS.State {
         if node.isDefault { throw .notPermitted }
         // A claim is looked at before what is in the directory: that is how it can be found out without a change.
         if claimed.contains(path) { throw .resourceBusy }
+        if isExported(path) { throw .resourceBusy }
         let below = descendants(of: path)
         if below.contains(where: { self[$0]?.isDefault == false }) { throw .directoryNotEmpty }
-        if isExported(path) { throw .resourceBusy }
         for inner in below { self[inner] = nil }
         self[path] = nil
     }
@@ -123,7 +137,7 @@ extension FakeConfigFS.State {
         if children(of: parent).contains(where: { self[$0]?.kind == .link }) { throw .fileExists }
         guard self[target.appending("enable")]?.value == "1\n" else { throw .operationNotSupportedByDevice }
         self[path] = Node(kind: .link, target: target)
-        self[parent.appending("alua_tg_pt_offline")]?.value = "0\n"
+        for (name, value) in Self.unitDefaults { self[parent.appending(name)]?.value = value }
     }
 
     mutating func unlink(_ path: FilePath) throws(Errno) {
@@ -132,7 +146,8 @@ extension FakeConfigFS.State {
         if node.isDefault { throw .notPermitted }
         self[path] = nil
         guard node.kind == .link else { return }
-        self[path.removingLastComponent().appending("alua_tg_pt_offline")]?.value = nil
+        let parent = path.removingLastComponent()
+        for name in Self.unitDefaults.keys { self[parent.appending(name)]?.value = nil }
     }
 
     func read(_ path: FilePath) throws(Errno) -> String {
@@ -145,17 +160,29 @@ extension FakeConfigFS.State {
     mutating func write(_ value: String, to path: FilePath) throws(Errno) {
         guard let node = self[path] else { throw .noSuchFileOrDirectory }
         guard node.isWritable else { throw .permissionDenied }
+        if value.isEmpty { throw .badAddress }
         switch path.lastComponent?.string {
         case "nexus": try writeNexus(value, path, node)
         case "enable": try enable(path.removingLastComponent(), value)
         case "control": try writeControl(value, path)
-        case "alua_tg_pt_gp": self[path]?.value = "TG Port Alias: \(value)\n"
+        case "alua_tg_pt_gp":
+            let backstore = children(of: path.removingLastComponent()).compactMap { self[$0]?.target }.first
+            guard let backstore, self[backstore.appending("alua").appending(value)] != nil else {
+                throw .operationNotSupportedByDevice
+            }
+            self[path]?.value = "TG Port Alias: \(value)\n"
+        case "alua_access_type":
+            guard let number = Decimal.value(of: value), number < 4 else { throw .invalidArgument }
+            self[path]?.value = SaveConfig.aluaTypes[Int(number)] + "\n"
+        case "fabric_prot_type":
+            guard ["0", "1", "3"].contains(value) else { throw .invalidArgument }
+            self[path]?.value = value + "\n"
         case let name? where BackstoreAttribute.isLocked(name):
             if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
             self[path]?.value = value + "\n"
         case "vpd_unit_serial":
             if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
-            self[path]?.value = "T10 VPD Unit Serial Number: \(value)\n"
+            self[path]?.value = "T10 VPD Unit Serial Number: \(value == "\n" ? "" : value)\n"
         default: self[path]?.value = value + "\n"
         }
     }

@@ -10,16 +10,19 @@ cd /tmp || exit 1
 
 cat >before.yaml <<END
 backstores:
-  disk: file:/tmp/disk,size=1M
+  disk: {source: "file:/tmp/disk,size=1M", alua_groups: {gold: 5}}
 targets:
-  naa.5001405c0ffee001: {1: {luns: {0: ramdisk:64K, 7: name:disk}}}
-  naa.5001405c0ffee002: {1: {luns: {0: ramdisk:64K}}}
+  naa.5001405c0ffee001: {1: {fabric_prot_type: 1, luns: {0: ramdisk:64K, 7: {source: name:disk, alua_group: gold}}}}
+  naa.5001405c0ffee002:
+    1:
+      fabric_prot_type: 0
+      luns: {0: {source: ramdisk:64K, attributes: {block_size: 512}, alua_groups: {silver: 6}, alua_group: silver}}
 END
 cat >after.yaml <<END
 backstores:
   disk: {source: ramdisk:128K, attributes: {block_size: 4096}}
 targets:
-  naa.5001405c0ffee002: {1: {luns: {0: ramdisk:64K}}}
+  naa.5001405c0ffee002: {1: {fabric_prot_type: 3, luns: {0: {source: ramdisk:64K, attributes: {block_size: 4096}}}}}
   naa.5001405c0ffee003: {1: {luns: {0: ramdisk:64K, 1: name:disk}}}
   naa.5001405c0ffee004: {1: {luns: {0: ramdisk:64K}}}
   naa.5001405c0ffee005: {1: {luns: {0: ramdisk:64K}}}
@@ -37,14 +40,23 @@ apply() {
 	"$@" ringside target apply --prune --workers 1 "$file" >/tmp/out 2>/tmp/err
 }
 
-file=before.yaml
-apply env || exit 1
+# Makes the configuration from before, with settings that no file has.
+start() {
+	file=before.yaml
+	apply env || return 1
+	target=/sys/kernel/config/target/vhost/naa.5001405c0ffee001
+	disk=$(echo /sys/kernel/config/target/core/fileio_*/disk)
+	echo 0 >$target/param/cmd_completion_affinity && echo 1 >$target/tpgt_1/lun/lun_0/alua_tg_pt_offline &&
+		echo alias >"$disk/alias" && echo 7 >"$disk/alua/default_tg_pt_gp/nonop_delay_msecs" &&
+		echo 1 >"$disk/alua/gold/alua_access_type"
+}
+
+start || exit 1
 tree >before.tree
 file=after.yaml
 apply env || exit 1
 tree >after.tree
-file=before.yaml
-apply env || exit 1
+start || exit 1
 
 # Every call as its name and its number among those of that name, as strace counts them.
 file=after.yaml
@@ -53,8 +65,7 @@ grep -oE '^[0-9]+ +[a-z0-9_]+\(' trace | tr -d '(' | awk -v calls="$calls" '
 	BEGIN { split("mkdir rmdir symlink unlink write rename fsync", names); for (i in names) changes[names[i]] }
 	calls == "all" || $2 in changes { print $2, ++count[$2] }' |
 	awk -v step="$step" -v from="$from" -v to="$to" 'NR >= from && NR <= to && (NR - from) % step == 0' >places
-file=before.yaml
-apply env || exit 1
+start || exit 1
 
 # try CALL NUMBER WAY: prints how the tree came out.
 try() {
@@ -67,8 +78,7 @@ try() {
 	tree >now.tree
 	cmp -s now.tree before.tree && echo before && return
 	if cmp -s now.tree after.tree; then
-		file=before.yaml
-		apply env && echo $asked && return
+		start && echo $asked && return
 	fi
 	echo "neither before nor after: $3 at $1 $2" >&2
 	cat err >&2
