@@ -39,6 +39,8 @@ public struct Cache: Sendable {
         }
         // Several machines of one process may make the same at a time.
         let unfinished = FilePath("\(path).\(SystemCalls.processID).\(UInt32.random(in: 0...UInt32.max))")
+        let sweeper = try Sweeper(unfinished)
+        defer { sweeper.dismiss() }
         do {
             try await make(unfinished)
             try unfinished.rename(to: path)

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 import Glibc
-import LinuxSystem
-import SystemPackage
+package import LinuxSystem
+package import SystemPackage
 
-/// Removes a machine's directory when this process is killed and cannot do it itself.
+/// Removes a directory, or a file, when this process is killed and cannot do it itself.
 ///
 /// A shell waits for the end of a pipe that only this process holds open.
-struct Sweeper {
+package struct Sweeper: Sendable {
     private let process: ChildProcess
 
-    init(_ directory: FilePath) throws(OperationError) {
+    package init(_ directory: FilePath) throws(OperationError) {
         // The lock, where there is one, tells that a new supervisor has taken the directory over.
         let script = """
             read _ && exit; sleep 0.2
-            if [ -e "$1/lock" ]; then exec flock -n "$1/lock" rm -rf "$1"; else exec rm -rf "$1"; fi
+            if [ -e "$1/lock" ]; then exec flock -n "$1/lock" rm -rf -- "$1"; else exec rm -rf -- "$1"; fi
             """
         do throws(Errno) {
             process = try ChildProcess.spawn(
@@ -26,7 +26,7 @@ struct Sweeper {
     }
 
     /// Leaves the directory to this process.
-    func dismiss() {
+    package func dismiss() {
         // A sweeper that was killed needs no dismissal.
         _ = Result { try process.input.writeAll("\n".utf8) }
         for descriptor in [process.input, process.output, process.errorOutput] {

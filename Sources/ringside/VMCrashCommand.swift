@@ -49,26 +49,30 @@ struct VMCrashCommand: AsyncParsableCommand {
         var options = try contents.add(to: machine.options(modules: contents.module))
         options.append += ["panic=0", "oops=panic"]
         options.describesItsMemory = true
-        let files = CrashFiles(directory: directory)
+        let files = CrashFiles(directory: FilePath("\(directory).unfinished.\(SystemCalls.processID)"))
         (options.memoryFile, options.monitor) = (files.memory, files.monitor)
         let (prepared, capture) = (options, CommandOutput(passesOn: !output.json))
         let machine = try await untilInterrupted { try await Machine(prepared) }
         if dryRun {
             return try output.print(machine.commandLine) { $0.map(shellQuoted).joined(separator: " ") }
         }
-        do throws(Errno) { try directory.makeDirectory() } catch {
+        if directory.exists { throw OperationError("make", keep, errno: .fileExists) }
+        let sweeper = try Sweeper(files.directory)
+        defer { sweeper.dismiss() }
+        do throws(Errno) { try files.directory.makeDirectory() } catch {
             throw OperationError("make", keep, errno: error)
         }
         let crash = Crash(files: files, command: command, onlyOnFailure: onFailure, capture: capture)
         let deadline = Duration.seconds(self.machine.timeout)
         do {
-            let found = try await untilInterrupted { try await crash.run(machine, deadline: deadline) }
+            let panic = try await untilInterrupted { try await crash.run(machine, deadline: deadline) }
             try files.removePipes()
-            guard let found else { return try directory.removeTree() }
-            try output.print(found) { $0.description }
+            guard let panic else { return try files.directory.removeTree() }
+            try files.directory.rename(to: directory)
+            try output.print(CrashReport(panic, CrashFiles(directory: directory))) { $0.description }
         } catch {
             // What was not finished proves nothing.
-            try directory.removeTree()
+            if files.directory.exists { try files.directory.removeTree() }
             throw error
         }
     }
@@ -95,6 +99,14 @@ private struct CrashReport: Encodable, CustomStringConvertible {
     var console: String
     var kernelLog: String
 
+    init(_ panic: String, _ files: CrashFiles) {
+        self.panic = panic
+        vmcore = files.core.string
+        memory = files.memory.string
+        console = files.console.string
+        kernelLog = files.log.string
+    }
+
     var description: String {
         """
         \(panic)
@@ -112,8 +124,8 @@ private struct Crash: Sendable {
     var onlyOnFailure: Bool
     var capture: CommandOutput
 
-    /// - Returns: nil where there was no reason to panic.
-    func run(_ machine: Machine, deadline: Duration) async throws -> CrashReport? {
+    /// - Returns: the panic's first line; nil where there was no reason to panic.
+    func run(_ machine: Machine, deadline: Duration) async throws -> String? {
         let monitor = try Monitor(at: files.monitor)
         return try await machine.run(deadline: deadline, isEndedByBody: true) { guest in
             if try await !panics(guest) {
@@ -128,13 +140,7 @@ private struct Crash: Sendable {
             try files.log.write(guest.kernelLog.text.utf8)
             try await monitor.quit()
             let panic = console.split(whereSeparator: \.isNewline).first { $0.contains("Kernel panic") }
-            return CrashReport(
-                panic: String(panic ?? "the kernel panicked"),
-                vmcore: files.core.string,
-                memory: files.memory.string,
-                console: files.console.string,
-                kernelLog: files.log.string
-            )
+            return String(panic ?? "the kernel panicked")
         }.value
     }
 

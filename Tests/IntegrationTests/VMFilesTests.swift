@@ -124,6 +124,22 @@ import Testing
         }
     }
 
+    @Test func whoIsKilledLeavesNoMemory() async throws {
+        try await withDirectory { directory in
+            let outcome = try await Host.shell(
+                """
+                cd \(directory); export TMPDIR=$PWD XDG_CACHE_HOME=$PWD/cache
+                await() { for i in $(seq 300); do ls $1 >/dev/null 2>&1 && return; sleep 0.1; done; echo no $1; }
+                \(Host.ringside) vm crash --keep k & await 'k*/guest.ram'; sleep 1; kill -9 $!
+                sleep 1; ls -d k*
+                \(Host.ringside) vm run --warm -- true & await 'cache/ringside/state-*/memory'; sleep 0.5; kill -9 $!
+                sleep 1; find . -name '*.*.*'; ls | grep -v cache
+                """
+            )
+            #expect(outcome.output == "", "\(outcome.error)")
+        }
+    }
+
     @Test func aMatrixRunsEveryCombination() async throws {
         try await withDirectory { directory in
             let file = directory.appending("matrix.yaml")
