@@ -88,6 +88,7 @@ struct Agent {
         case .run(let number, let command): start(number, command)
         case .input(let number, let bytes): update(number) { $0.accept(bytes) }
         case .signal(let number, let signal): update(number) { kill(-$0.processID, signal) }
+        case .hold(let number, let isOn): update(number) { $0.isHeld = isOn }
         case .resize(let number, let size): update(number) { $0.resize(size) }
         case .mount(let number, let share):
             do {

@@ -12,7 +12,9 @@ struct Session {
     private var output: FileDescriptor?
     private var errorOutput: FileDescriptor?
     /// Input that its pipe had no room for yet.
-    private var pendingInput: [UInt8] = []
+    private var pendingInput = ByteQueue()
+    /// Its output stays in its pipes, because nobody takes it at the other end.
+    var isHeld = false
     private var inputEnds = false
     /// A terminal is one descriptor for all three streams; its end of input is a key.
     private let isTerminal: Bool
@@ -55,9 +57,9 @@ struct Session {
 
     var pendingInputCount: Int { pendingInput.count }
 
-    /// What to poll for: output always, input only while there is some to write.
+    /// What to poll for: output unless it is held, input only while there is some to write.
     var interests: [pollfd] {
-        let reads = [output, errorOutput].compactMap { $0 }.map {
+        let reads = (isHeld ? [] : [output, errorOutput]).compactMap { $0 }.map {
             pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
         }
         guard let input, !pendingInput.isEmpty else { return reads }
@@ -67,39 +69,43 @@ struct Session {
     /// Takes input from the host; no bytes at all mean the end of it.
     mutating func accept(_ bytes: [UInt8]) {
         if bytes.isEmpty && isTerminal {
-            pendingInput.append(Self.endOfInputKey)
+            pendingInput.append([Self.endOfInputKey])
         } else if bytes.isEmpty {
             inputEnds = true
         }
-        pendingInput += bytes
+        pendingInput.append(bytes)
         writeInput()
     }
 
     /// Moves what can be moved without waiting, and hands the output on.
-    mutating func move(_ send: (Message) -> Void) {
+    ///
+    /// - Parameter reads: how many of each stream at most, so that a command that writes without end does not keep the
+    ///   agent from what the host says.
+    mutating func move(atMost reads: Int = 4, _ send: (Message) -> Void) {
         let session = number
         writeInput()
-        drain(\.output, send) { .output(session: session, $0) }
-        drain(\.errorOutput, send) { .errorOutput(session: session, $0) }
+        if isHeld { return }
+        drain(\.output, reads, send) { .output(session: session, $0) }
+        drain(\.errorOutput, reads, send) { .errorOutput(session: session, $0) }
     }
 
     /// Takes the last output and closes everything, after the process has ended.
     mutating func finish(status: Int32, _ send: (Message) -> Void) {
-        move(send)
+        isHeld = false
+        move(atMost: .max, send)
         for stream in [\Session.input, \.output, \.errorOutput] { close(stream) }
         send(.exited(session: number, status: status))
     }
 
     private mutating func writeInput() {
-        while let input, !pendingInput.isEmpty {
+        if let input {
             do {
-                let written = try input.writeSome(pendingInput[...])
-                pendingInput.removeFirst(written)
+                try pendingInput.write(to: input)
             } catch Errno.wouldBlock {
                 return
             } catch {
                 // EPIPE: the command has closed its input, so the rest has no reader.
-                pendingInput = []
+                pendingInput.removeAll()
                 close(\.input)
             }
         }
@@ -108,10 +114,13 @@ struct Session {
 
     private mutating func drain(
         _ stream: WritableKeyPath<Session, FileDescriptor?>,
+        _ reads: Int,
         _ send: (Message) -> Void,
         _ message: ([UInt8]) -> Message
     ) {
-        while let descriptor = self[keyPath: stream] {
+        var left = reads
+        while left > 0, let descriptor = self[keyPath: stream] {
+            left -= 1
             do {
                 let bytes = try descriptor.readBytes(upTo: Self.chunk)
                 if bytes.isEmpty { return close(stream) }

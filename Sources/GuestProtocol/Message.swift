@@ -38,6 +38,8 @@ public enum Message: Equatable, Sendable {
     case mount(session: UInt16, GuestMount)
     /// The machine goes on from a saved state; answered by another `hello`.
     case wake(GuestWake)
+    /// Leave the command's output where it is, so that the command waits; or take it again.
+    case hold(session: UInt16, isOn: Bool)
     /// Write out dirty data and switch the machine off.
     case powerOff
 
@@ -93,6 +95,7 @@ extension Message {
         case .mount(let session, let mount):
             (.mount, session, [mount.flags] + strings([mount.tag, mount.target]))
         case .wake(let wake): (.wake, 0, wake.time.littleEndianBytes + wake.seed)
+        case .hold(let session, let isOn): (.hold, session, [isOn ? 1 : 0])
         case .powerOff: (.powerOff, 0, [])
         case .hello(let release): (.hello, 0, Array(release.utf8))
         case .output(let session, let bytes): (.output, session, bytes)
@@ -121,6 +124,7 @@ extension Message {
         case .signal(_, let number): .signal(session: session, number: number)
         case .resize(_, let terminal): .resize(session: session, terminal)
         case .mount(_, let mount): .mount(session: session, mount)
+        case .hold(_, let isOn): .hold(session: session, isOn: isOn)
         case .output(_, let bytes): .output(session: session, bytes)
         case .errorOutput(_, let bytes): .errorOutput(session: session, bytes)
         case .exited(_, let status): .exited(session: session, status: status)
@@ -131,7 +135,7 @@ extension Message {
 
     enum Kind: UInt8 {
         case run = 1
-        case input, signal, powerOff, resize, mount, wake
+        case input, signal, powerOff, resize, mount, wake, hold
         case hello = 65
         case output, errorOutput, exited, failed, kernelLog, tainted
         case stopped = 129

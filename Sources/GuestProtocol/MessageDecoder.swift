@@ -65,6 +65,7 @@ public struct MessageDecoder: Sendable {
         case .resize: .resize(session: session, try terminalSize(payload))
         case .mount: .mount(session: session, try mount(payload))
         case .wake: .wake(try wake(payload))
+        case .hold: .hold(session: session, isOn: try flag(payload))
         case .powerOff: .powerOff
         case .hello: .hello(release: String(decoding: payload, as: UTF8.self))
         case .output: .output(session: session, payload)
@@ -107,6 +108,13 @@ public struct MessageDecoder: Sendable {
             isWritable: flags & GuestMount.writableFlag != 0,
             isRoot: flags & GuestMount.rootFlag != 0
         )
+    }
+
+    private func flag(_ payload: [UInt8]) throws(MalformedFrame) -> Bool {
+        guard payload == [0] || payload == [1] else {
+            throw MalformedFrame(description: "a flag of \(payload.count) bytes that is neither 0 nor 1")
+        }
+        return payload == [1]
     }
 
     private func wake(_ payload: [UInt8]) throws(MalformedFrame) -> GuestWake {

@@ -10,8 +10,14 @@ public final class Guest: Sendable {
     /// A command's standard streams, as they come.
     public enum Stream: Sendable { case output, error }
 
+    private struct Session {
+        var messages: AsyncStream<Message>.Continuation
+        /// How many bytes of output it has not taken yet.
+        var pending = 0
+    }
+
     private struct State {
-        var sessions: [UInt16: AsyncStream<Message>.Continuation] = [:]
+        var sessions: [UInt16: Session] = [:]
         var nextSession: UInt16 = 1
         var release: String?
         var log = KernelLog()
@@ -21,6 +27,11 @@ public final class Guest: Sendable {
         /// Set when the channel has ended: no message comes any more.
         var isGone = false
         var greeting: CheckedContinuation<Void, Never>?
+        /// Waits until every session has taken most of its output.
+        var room: CheckedContinuation<Void, Never>?
+
+        /// Whether the channel has to wait for a session, so that a slow reader makes the machine wait.
+        var isFull: Bool { sessions.values.contains { $0.pending > 1 << 20 } }
     }
 
     private let state: Mutex<State>
@@ -83,7 +94,7 @@ public final class Guest: Sendable {
         let command = GuestCommand(arguments: arguments, environment: environment, terminal: terminal)
         try command.requireRoom()
         let (number, messages) = try open(command: arguments)
-        defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
+        defer { close(number) }
         try await send(.run(session: number, command))
         let feeder = Task {
             for await bytes in input ?? AsyncStream(unfolding: { nil }) where !bytes.isEmpty {
@@ -94,8 +105,12 @@ public final class Guest: Sendable {
         defer { feeder.cancel() }
         for await message in messages {
             switch message {
-            case .output(_, let bytes): try receive(.output, bytes)
-            case .errorOutput(_, let bytes): try receive(.error, bytes)
+            case .output(_, let bytes):
+                try receive(.output, bytes)
+                took(bytes.count, number)
+            case .errorOutput(_, let bytes):
+                try receive(.error, bytes)
+                took(bytes.count, number)
             case .exited(_, let status): return status
             case .failed(_, let errno): throw startFailure(arguments, Errno(rawValue: errno))
             default: break
@@ -126,7 +141,7 @@ public final class Guest: Sendable {
     /// Has the guest mount a directory of the host.
     func mount(_ mount: GuestMount) async throws {
         let (number, messages) = try open(command: ["mount", mount.tag, mount.target])
-        defer { state.withLock { _ = $0.sessions.removeValue(forKey: number) } }
+        defer { close(number) }
         try await send(.mount(session: number, mount))
         for await message in messages {
             switch message {
@@ -148,11 +163,38 @@ public final class Guest: Sendable {
                 throw OperationError("run", command.joined(separator: " "), cause: "the machine has stopped")
             }
             state.nextSession += 1
-            state.sessions[state.nextSession] = continuation
+            state.sessions[state.nextSession] = Session(messages: continuation)
             state.transcript += Array("$ \(command.joined(separator: " "))\n".utf8)
             return state.nextSession
         }
         return (number, messages)
+    }
+
+    private func close(_ session: UInt16) {
+        makeRoom { state in state.sessions[session] = nil }
+    }
+
+    /// A session has taken some of its output.
+    private func took(_ count: Int, _ session: UInt16) {
+        makeRoom { state in state.sessions[session]?.pending -= count }
+    }
+
+    private func makeRoom(_ change: (inout State) -> Void) {
+        let room = state.withLock { state in
+            change(&state)
+            return state.isFull ? nil : state.room.take()
+        }
+        room?.resume()
+    }
+
+    private func waitForRoom() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isThere = state.withLock { state in
+                if state.isFull { state.room = continuation }
+                return !state.isFull
+            }
+            if isThere { continuation.resume() }
+        }
     }
 
     func powerOff() async throws { try await send(.powerOff) }
@@ -189,6 +231,7 @@ public final class Guest: Sendable {
         for try await buffer in stream {
             decoder.append(buffer.bytes)
             while let message = try decoder.next() { deal(message) }
+            await waitForRoom()
         }
     }
 
@@ -208,17 +251,18 @@ public final class Guest: Sendable {
             state.withLock { state in
                 // What follows a megabyte of output adds nothing to a post mortem.
                 if state.transcript.count < 1 << 20 { state.transcript += bytes }
+                state.sessions[session]?.pending += bytes.count
             }
             deal(message, to: session)
         case .exited(let session, _), .failed(let session, _):
             deal(message, to: session)
-            state.withLock { $0.sessions[session] }?.finish()
-        case .run, .input, .signal, .resize, .mount, .wake, .powerOff, .stopped: break
+            state.withLock { $0.sessions[session] }?.messages.finish()
+        case .run, .input, .signal, .hold, .resize, .mount, .wake, .powerOff, .stopped: break
         }
     }
 
     private func deal(_ message: Message, to session: UInt16) {
-        state.withLock { $0.sessions[session] }?.yield(message)
+        state.withLock { $0.sessions[session] }?.messages.yield(message)
     }
 
     private func finish() {
@@ -226,7 +270,7 @@ public final class Guest: Sendable {
             state.isGone = true
             return (Array(state.sessions.values), state.greeting.take())
         }
-        for session in sessions { session.finish() }
+        for session in sessions { session.messages.finish() }
         greeting?.resume()
     }
 }

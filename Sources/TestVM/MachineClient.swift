@@ -9,7 +9,7 @@ public final class MachineClient {
     private let machine: NamedMachine
     private let connection: UnixSocket
     private var decoder = MessageDecoder()
-    private var outgoing: [UInt8] = []
+    private var outgoing = ByteQueue()
     private var wasSignalled = false
 
     /// What the kernel logged while the command ran.
@@ -170,18 +170,16 @@ public final class MachineClient {
         return nil
     }
 
-    private func send(_ message: Message) { outgoing += message.encoded() }
+    private func send(_ message: Message) { outgoing.append(message.encoded()) }
 
     private func flush() throws {
-        while !outgoing.isEmpty {
-            do {
-                outgoing.removeFirst(try socket.writeSome(outgoing[...]))
-            } catch Errno.wouldBlock {
-                return
-            } catch Errno.brokenPipe {
-                // What the supervisor said last is still to be read.
-                return outgoing.removeAll()
-            }
+        do {
+            try outgoing.write(to: socket)
+        } catch Errno.wouldBlock {
+            return
+        } catch Errno.brokenPipe {
+            // What the supervisor said last is still to be read.
+            outgoing.removeAll()
         }
     }
 }

@@ -57,11 +57,7 @@ public struct NamedMachine: Sendable {
         if !state.exists { return [] }
         return try state.entryNames().compactMap { name in
             guard let machine = NamedMachine(name, in: state) else { return nil }
-            if try machine.state() == .dead {
-                try machine.directory.removeTree()
-                return nil
-            }
-            return machine
+            return try machine.sweepWhereDead() ? nil : machine
         }
     }
 
@@ -81,8 +77,8 @@ public struct NamedMachine: Sendable {
         do {
             lock = try FileDescriptor.open(self.lock, .readWrite, options: .closeOnExec)
         } catch Errno.noSuchFileOrDirectory {
-            // Made, and its supervisor not started yet.
-            return directory.exists && !facts.exists ? .booting : .dead
+            // Whoever made it took the lock as well, unless it was killed before.
+            return .dead
         }
         let isDead = try lock.closeAfter { try SystemCalls.tryLock(lock) }
         return isDead ? .dead : facts.exists ? .running : .booting
@@ -90,33 +86,81 @@ public struct NamedMachine: Sendable {
 
     /// Makes its directory, with what its supervisor needs to start the emulator.
     ///
-    /// - Throws: `OperationError` where a machine of that name runs, boots, or has left logs.
-    public func prepare(_ machine: Machine) throws {
-        if directory.exists {
-            switch try state() {
-            case .dead, .stopped: try directory.removeTree()
-            case .running, .booting:
-                throw OperationError(
-                    "start",
-                    "VM \(name)",
-                    errno: .fileExists,
-                    cause: "a machine of that name is \(try state().word)",
-                    hint: "stop it first: ringside vm stop \(name)"
-                )
-            }
-        }
+    /// - Returns: its lock, taken, for the supervisor to inherit; whoever holds it is the machine's keeper.
+    /// - Throws: `OperationError` where a machine of that name runs or boots; nothing is left then.
+    public func prepare(_ machine: Machine) throws -> FileDescriptor {
         do {
             try directory.removingLastComponent().makeDirectories()
-            try directory.makeDirectory(mode: 0o700)
-            var words = ["setpriv", "--pdeathsig", "KILL", "--"] + machine.commandLine
-            if let saved = machine.saved {
-                words += saved.arguments(memory: machine.memory, monitor: SavedState.pipes(in: directory))
-                try origin.write(saved.directory.string.utf8)
+            return try alone {
+                if directory.exists { try makeWay() }
+                try directory.makeDirectory(mode: 0o700)
+                do {
+                    let lock = try takeNewLock()
+                    try fill(machine)
+                    return lock
+                } catch {
+                    try directory.removeTree()
+                    throw error
+                }
             }
-            words += ["-chardev", "file,id=console,path=\(console)"]
-            try command.write(words.joined(separator: "\0").utf8)
         } catch let error as Errno {
             throw OperationError("make", directory.string, errno: error)
+        }
+    }
+
+    private func makeWay() throws {
+        switch try state() {
+        case .dead, .stopped: try removeDirectory()
+        case .running, .booting:
+            throw OperationError(
+                "start",
+                "VM \(name)",
+                errno: .fileExists,
+                cause: "a machine of that name is \(try state().word)",
+                hint: "stop it first: ringside vm stop \(name)"
+            )
+        }
+    }
+
+    private func fill(_ machine: Machine) throws {
+        var words = ["setpriv", "--pdeathsig", "KILL", "--"] + machine.commandLine
+        if let saved = machine.saved {
+            words += saved.arguments(memory: machine.memory, monitor: SavedState.pipes(in: directory))
+            try origin.write(saved.directory.string.utf8)
+        }
+        words += ["-chardev", "file,id=console,path=\(console)"]
+        try command.write(words.joined(separator: "\0").utf8)
+    }
+
+    /// Calls `body` while nobody else makes machines' directories or sweeps them away: one is never seen without its
+    /// lock but where its maker was killed.
+    private func alone<Value>(_ body: () throws -> Value) throws -> Value {
+        let state = try FileDescriptor.open(
+            directory.removingLastComponent(),
+            .readOnly,
+            options: [.directory, .closeOnExec]
+        )
+        return try state.closeAfter {
+            try waitForLock(of: state)
+            return try body()
+        }
+    }
+
+    /// - Returns: whether its keeper is dead; nothing of it is left then.
+    private func sweepWhereDead() throws -> Bool {
+        guard try state() == .dead else { return false }
+        return try alone {
+            guard try state() == .dead else { return false }
+            try removeDirectory()
+            return true
+        }
+    }
+
+    private func removeDirectory() throws(Errno) {
+        do {
+            try directory.removeTree()
+        } catch .noSuchFileOrDirectory {
+            // Its sweeper is at it as well.
         }
     }
 
@@ -125,22 +169,24 @@ public struct NamedMachine: Sendable {
     /// - Throws: `OperationError` where it has left nothing.
     public func sweep() throws {
         guard directory.exists else { throw try unavailable("stop") }
-        do {
-            try directory.removeTree()
-        } catch Errno.noSuchFileOrDirectory {
-            // Its sweeper is at it as well.
-        }
+        try removeDirectory()
     }
 
-    /// Takes the lock for as long as this process lives; false where another one has it.
-    func takeLock() throws -> Bool {
+    /// The lock of a directory that this process has just made; programs that it starts inherit it.
+    private func takeNewLock() throws -> FileDescriptor {
         let file = try FileDescriptor.open(
             lock,
             .readWrite,
-            options: [.create, .closeOnExec],
+            options: [.create, .exclusiveCreate],
             permissions: .ownerReadWrite
         )
-        return try SystemCalls.tryLock(file)
+        // Who looks whether it is taken has it for a moment.
+        try waitForLock(of: file)
+        return file
+    }
+
+    private func waitForLock(of file: FileDescriptor) throws(Errno) {
+        while try !SystemCalls.tryLock(file) { SystemCalls.sleep(microseconds: 1000) }
     }
 
     /// What its supervisor wrote down when it was ready: `kernel`, `acceleration`, `supervisor`, `started`.
@@ -166,13 +212,19 @@ public struct NamedMachine: Sendable {
             )
         case .booting:
             OperationError(operation, "VM \(name)", cause: "it is still booting")
+        case .running:
+            OperationError(
+                operation,
+                "VM \(name)",
+                cause: "it is running, but there is no connection to its supervisor"
+            )
         case .dead where !said.isEmpty:
             OperationError(
                 operation,
                 "VM \(name)",
                 cause: "its supervisor ended: \(said.prefix { !$0.isNewline })"
             )
-        default:
+        case .dead:
             OperationError(
                 operation,
                 "VM \(name)",

@@ -15,7 +15,7 @@ public final class Supervisor {
     private let sweeper: Sweeper
     private var clients: [SupervisedClient] = []
     private var agent = MessageDecoder()
-    private var outgoing: [UInt8] = []
+    private var outgoing = ByteQueue()
     private var nextSession: UInt16 = 0
     private var emulatorWords: [UInt8] = []
     private var release: String?
@@ -29,11 +29,13 @@ public final class Supervisor {
     /// How long a guest may take to switch itself off, in nanoseconds.
     private static let stopPatience: UInt64 = 10_000_000_000
 
-    /// Starts the emulator with the command line that ``Machine/prepare(_:)`` left.
-    public init(_ machine: NamedMachine) throws {
+    /// Starts the emulator with the command line that ``NamedMachine/prepare(_:)`` left.
+    ///
+    /// - Parameter lock: what that returned. It is held for as long as this process lives, and the emulator does not get it.
+    public init(_ machine: NamedMachine, lock: FileDescriptor) throws {
         self.machine = machine
-        guard try machine.takeLock() else {
-            throw OperationError("start", "VM \(machine.name)", cause: "another supervisor has it")
+        if fcntl(lock.rawValue, F_SETFD, FD_CLOEXEC) != 0 {
+            throw OperationError("start", "VM \(machine.name)", cause: "its lock was not handed over")
         }
         SystemCalls.ignore(SIGPIPE)
         signals = try SystemCalls.signalDescriptor(for: [SIGTERM, SIGINT, SIGCHLD])
@@ -51,7 +53,7 @@ public final class Supervisor {
         monitor = try saved?.monitor(at: SavedState.pipes(in: machine.directory))
         if let saved {
             try log.writeAll(saved.kernelLog.text.utf8)
-            outgoing = Message.wake(try GuestWake.now()).encoded()
+            outgoing.append(Message.wake(try GuestWake.now()).encoded())
         }
         let words = try machine.command.readText().split(separator: "\0").map(String.init)
         emulator = try ChildProcess.spawn(
@@ -65,6 +67,11 @@ public final class Supervisor {
 
     /// Passes messages until the machine is gone.
     ///
+    /// Nothing is lost where a client's reader pauses, and no other client waits for it: the agent is told to leave the
+    /// output of that client's command in its pipes, where the command waits, until most of what is here has gone.
+    /// What is told to all, as of a kernel that logs without end, may still grow: a client for which too much
+    /// waits (``SupervisedClient/isFull``) stops all that comes from the machine until it has taken most of it or goes.
+    ///
     /// - Parameters:
     ///   - bootSeconds: how long it may take until the agent says hello.
     ///   - facts: what is written down about the machine once it is ready.
@@ -75,7 +82,7 @@ public final class Supervisor {
         while !isGone {
             let wasReady = release != nil
             try waitForEvents(milliseconds: wasReady && stopDeadline == nil ? -1 : 200)
-            try receiveFromAgent()
+            if !clients.contains(where: \.isFull) { try receiveFromAgent() }
             readEmulatorWords()
             try handleSignals()
             try acceptClients()
@@ -105,7 +112,8 @@ public final class Supervisor {
     }
 
     private func waitForEvents(milliseconds: CInt) throws {
-        var interests = [listener.descriptor, signals, emulator.output, emulator.errorOutput].map {
+        let outputs = clients.contains(where: \.isFull) ? [] : [emulator.output, emulator.errorOutput]
+        var interests = ([listener.descriptor, signals] + outputs).map {
             pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
         }
         if !outgoing.isEmpty {
@@ -119,17 +127,16 @@ public final class Supervisor {
         try SystemCalls.poll(&interests, milliseconds: milliseconds)
     }
 
+    /// Takes what one read gives: then it is the clients' turn.
     private func receiveFromAgent() throws {
-        while !isGone {
-            do {
-                let bytes = try emulator.output.readBytes(upTo: 1 << 18)
-                if bytes.isEmpty { return try finish(nil) }
-                agent.append(bytes)
-            } catch Errno.wouldBlock {
-                return
-            }
-            while let message = try agent.next() { try deal(message) }
+        do {
+            let bytes = try emulator.output.readBytes(upTo: 1 << 18)
+            if bytes.isEmpty { return try finish(nil) }
+            agent.append(bytes)
+        } catch Errno.wouldBlock {
+            return
         }
+        while let message = try agent.next() { try deal(message) }
     }
 
     private func deal(_ message: Message) throws {
@@ -165,7 +172,7 @@ public final class Supervisor {
 
     private func stop() {
         if stopDeadline == nil { stopDeadline = MonotonicClock.nanoseconds + Self.stopPatience }
-        outgoing += Message.powerOff.encoded()
+        send(.powerOff)
     }
 
     private func acceptClients() throws {
@@ -182,20 +189,25 @@ public final class Supervisor {
             case .run where client.session == nil, .mount where client.session == nil:
                 let session = newSession()
                 client.session = session
-                outgoing += message.renumbered(session).encoded()
+                send(message.renumbered(session))
             case .input, .signal, .resize:
-                if let session = client.session { outgoing += message.renumbered(session).encoded() }
+                if let session = client.session { send(message.renumbered(session)) }
             case .powerOff: stop()
             default: client.close()
             }
         }
         client.flush()
-        if client.isClosed, let session = client.session {
+        guard let session = client.session else { return }
+        if client.isClosed {
             // Nobody is left to see what the command does.
-            outgoing += Message.signal(session: session, number: SIGHUP).encoded()
-            outgoing += Message.signal(session: session, number: SIGKILL).encoded()
+            send(.signal(session: session, number: SIGHUP))
+            send(.signal(session: session, number: SIGKILL))
+        } else if let isHeld = client.changesHold() {
+            send(.hold(session: session, isOn: isHeld))
         }
     }
+
+    private func send(_ message: Message) { outgoing.append(message.encoded()) }
 
     private func newSession() -> UInt16 {
         repeat { nextSession &+= 1 } while nextSession == 0 || clients.contains { $0.session == nextSession }
@@ -203,14 +215,8 @@ public final class Supervisor {
     }
 
     private func flushToAgent() {
-        while !outgoing.isEmpty {
-            do {
-                outgoing.removeFirst(try emulator.input.writeSome(outgoing[...]))
-            } catch {
-                // EAGAIN; or EPIPE, and the end of the output tells that the machine is gone.
-                return
-            }
-        }
+        // EAGAIN; or EPIPE, and the end of the output tells that the machine is gone.
+        _ = Result { try outgoing.write(to: emulator.input) }
     }
 
     private func writeFacts(_ facts: [String: String]) throws {
@@ -255,59 +261,4 @@ public final class Supervisor {
         return words.map { "QEMU says: \($0)" } ?? lines.last.map { "its console ended with: \($0)" }
             ?? "it stopped without a word"
     }
-}
-
-/// One connection to a supervisor.
-final class SupervisedClient {
-    private let socket: UnixSocket
-    /// The number that its command has for the agent; nil while none runs.
-    var session: UInt16?
-    private(set) var outgoing: [UInt8] = []
-    private(set) var isClosed = false
-    private var decoder = MessageDecoder()
-
-    /// A client that reads nothing while so much waits for it is cut off.
-    private static let patience = 64 << 20
-
-    init(_ socket: UnixSocket) { self.socket = socket }
-
-    var descriptor: FileDescriptor { socket.descriptor }
-
-    /// Every whole message that has arrived.
-    func receive() -> [Message] {
-        var messages: [Message] = []
-        do {
-            while !isClosed {
-                let bytes = try descriptor.readBytes(upTo: 65536)
-                if bytes.isEmpty { close() }
-                decoder.append(bytes)
-                while let message = try decoder.next() { messages.append(message) }
-            }
-        } catch Errno.wouldBlock {
-            // All that has arrived is read.
-        } catch {
-            close()
-        }
-        return messages
-    }
-
-    func send(_ message: Message) {
-        outgoing += message.encoded()
-        if outgoing.count > Self.patience { close() }
-    }
-
-    func flush() {
-        while !outgoing.isEmpty && !isClosed {
-            do {
-                outgoing.removeFirst(try descriptor.writeSome(outgoing[...]))
-            } catch Errno.wouldBlock {
-                return
-            } catch {
-                close()
-            }
-        }
-    }
-
-    /// The supervisor lets go of it, which closes it.
-    func close() { isClosed = true }
 }

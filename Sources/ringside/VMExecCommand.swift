@@ -32,7 +32,7 @@ struct VMExecCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Give the command a terminal.")
     var tty = false
 
-    @Flag(help: "Do not fail because of what the kernel's log reports.")
+    @Flag(help: "Do not fail because of what the kernel's log or its taint reports.")
     var allowWarn = false
 
     @OptionGroup var output: OutputOptions

@@ -11,7 +11,7 @@ struct VMMatrixCommand: AsyncParsableCommand {
         abstract: "Run the same command over kernels, processors and modules.",
         discussion: """
             Reads the part of YAML that this shows; each list is one dimension, and what is not there has one value. \
-            As many machines run at a time as processors and free memory allow.
+            As many machines run at a time as processors and free memory allow. The last 256 KiB of each output are kept.
 
               command: ringside module load vhost_scsi      (a line of shell, or a list of words)
               kernels: [6.1.0-56-amd64, /boot/vmlinuz-6.12.9-amd64]
@@ -39,7 +39,7 @@ struct VMMatrixCommand: AsyncParsableCommand {
     @OptionGroup var contents: MachineContents
     @OptionGroup var machine: MachineArguments
 
-    @Flag(help: "Do not fail because of what the kernel's log reports.")
+    @Flag(help: "Do not fail because of what the kernel's log or its taint reports.")
     var allowWarn = false
 
     @Flag(help: "Print the machines and boot none.")

@@ -41,7 +41,7 @@ struct VMRunCommand: AsyncParsableCommand {
     @Flag(help: "Go on from the saved state of such a machine; the first time, boot one and save it.")
     var warm = false
 
-    @Flag(help: "Do not fail because of what the kernel's log reports.")
+    @Flag(help: "Do not fail because of what the kernel's log or its taint reports.")
     var allowWarn = false
 
     @Flag(help: "Print the emulator's command line and boot nothing.")

@@ -86,26 +86,30 @@ struct VMStartCommand: AsyncParsableCommand {
     }
 
     private func startOnce(_ named: NamedMachine, _ machine: Machine) throws {
-        try named.prepare(machine)
+        let lock = try named.prepare(machine)
         do {
-            try boot(named, machine)
+            try boot(named, machine, lock)
         } catch {
-            if try named.state() == .dead { try named.sweep() }
+            if named.directory.exists, try named.state() == .dead { try named.sweep() }
             throw error
         }
     }
 
-    private func boot(_ named: NamedMachine, _ machine: Machine) throws {
+    private func boot(_ named: NamedMachine, _ machine: Machine, _ lock: FileDescriptor) throws {
         let seconds = machine.bootSeconds(atMost: self.machine.timeout)
         let arguments = [
             "/proc/self/exe", "vm", "supervise", named.name, "--directory",
             named.directory.removingLastComponent().string, "--boot-timeout", "\(seconds)",
-            "--fact", "acceleration=\(machine.acceleration.name)", "--fact", "started=\(time(nil))",
+            "--lock", "\(lock.rawValue)", "--fact", "acceleration=\(machine.acceleration.name)", "--fact",
+            "started=\(time(nil))",
         ]
         let environment = ["PATH", "HOME", "TMPDIR"].compactMap { name in
             SystemCalls.environmentValue(name).map { "\(name)=\($0)" }
         }
-        let supervisor = try ChildProcess.spawn(arguments: arguments, environment: environment)
+        // From then on only the supervisor has the lock.
+        let supervisor = try lock.closeAfter {
+            try ChildProcess.spawn(arguments: arguments, environment: environment)
+        }
         // It keeps its own time; this is for one that does not answer at all.
         let deadline = ContinuousClock.now.advanced(by: .seconds(seconds + 10))
         do {
@@ -150,6 +154,8 @@ struct VMSuperviseCommand: ParsableCommand {
     @Argument var name: String
     @Option var directory: String
     @Option var bootTimeout: Int
+    /// The descriptor of the machine's lock.
+    @Option var lock: CInt
     @Option var fact: [String] = []
 
     func run() throws {
@@ -157,7 +163,7 @@ struct VMSuperviseCommand: ParsableCommand {
             throw ValidationError("\(name): not a machine's name")
         }
         let facts = fact.map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
-        try Supervisor(machine).run(
+        try Supervisor(machine, lock: FileDescriptor(rawValue: lock)).run(
             bootSeconds: bootTimeout,
             facts: Dictionary(facts.map { ($0[0], $0[1]) }) { $1 },
             starter: .standardOutput

@@ -70,6 +70,14 @@ import Testing
                 "for i in 1 2 3; do $R vm exec lab -- sh -c \"sleep 1; echo $i\" & done; wait"
             )
             #expect(both.output.split(separator: "\n").sorted() == ["1", "2", "3"])
+            // More than any buffer on the way holds.
+            let paused = try await state.shell(
+                """
+                ($R vm exec lab -- head -c 100000000 /dev/zero; echo $? >&2) | (sleep 6; wc -c) & sleep 1
+                timeout 4 $R vm exec lab -- echo meanwhile; wait
+                """
+            )
+            #expect(paused == Outcome(status: 0, output: "meanwhile\n100000000\n", error: "0\n"))
             let signalled = try await state.shell("timeout 1 $R vm exec lab -- sleep 100")
             #expect(signalled.status == 124)
             let killed = try await state.shell(
@@ -169,6 +177,33 @@ import Testing
             #expect(killed.status == 1)
             #expect(killed.error.contains("boot VM lab: "), "\(killed.error)")
             #expect(try await state.leftovers() == "")
+        }
+    }
+
+    @Test func aDirectoryThatNobodyKeepsIsNoMachine() async throws {
+        try await withState { state in
+            let lab = state.machines.appending("lab")
+            for command in [["list"], ["stop", "lab"], ["stop", "--all"]] {
+                try lab.makeDirectories()
+                let run = try await Host.run(
+                    ["vm"] + command,
+                    environment: ["XDG_RUNTIME_DIR": state.directory.string]
+                )
+                #expect(run.status == 0, "\(run.error)")
+                #expect(try state.machines.entryNames() == [])
+            }
+            let full = try await state.shell(
+                """
+                unshare -m sh -c 'mkdir -p $D/full; mount -t tmpfs -o size=64K none $D/full; export XDG_RUNTIME_DIR=$D/full
+                    mkdir -p $D/full/ringside/vm; head -c 1M /dev/zero >$D/full/fill
+                    $R vm start lab; ls $D/full/ringside/vm'
+                """
+            )
+            #expect(full.error.contains("ENOSPC: No space left on device"), "\(full.error)")
+            #expect(full.output == "")
+            try lab.makeDirectories()
+            #expect(try await state.vm("start", "lab").status == 0)
+            #expect(try await state.vm("stop", "--all").output == "stopped lab\n")
         }
     }
 
