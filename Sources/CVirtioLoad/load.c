@@ -45,6 +45,23 @@ static void load_choose(struct vload *load, struct vload_slot *slot)
 	slot->blocks = (__u32)min_t(__u64, job->step, job->blocks - start);
 }
 
+/*
+ * What follows is made twice, once for each kind of device: the compiler knows
+ * @block, and neither kind pays for the other.
+ */
+
+static __always_inline void load_header(const struct vload *load,
+					const struct vload_slot *slot)
+{
+	struct virtio_blk_outhdr *header = slot->block;
+	__u64 sector = slot->address * (load->job.block_size / 512);
+
+	header->type = (__force __virtio32)cpu_to_le32(
+		slot->is_write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN);
+	header->ioprio = 0;
+	header->sector = (__force __virtio64)cpu_to_le64(sector);
+}
+
 /* READ(10) or WRITE(10), or (16) where the numbers do not fit. */
 static void load_command(const struct vload_slot *slot)
 {
@@ -86,33 +103,45 @@ static void load_data(const struct vload *load, const struct vload_slot *slot,
  * Whether the device has written complete success: residual, qualifier,
  * status and response are all 0, which are two words behind the first.
  */
-static bool load_succeeded(const struct vload_slot *slot)
+static __always_inline bool load_succeeded(const struct vload_slot *slot,
+					   const bool block)
 {
 	const __u32 *words = (const __u32 *)slot->response;
 
+	if (block)
+		return READ_ONCE(*slot->status) == VIRTIO_BLK_S_OK;
 	return !(READ_ONCE(words[1]) | READ_ONCE(words[2]));
 }
 
 /* One that is left out must not look like an earlier one. */
-static void load_clear_outcome(const struct vload_slot *slot)
+static __always_inline void load_clear_outcome(const struct vload_slot *slot,
+					       const bool block)
 {
 	__u32 *words = (__u32 *)slot->response;
 
+	if (block) {
+		WRITE_ONCE(*slot->status, 0xff);
+		return;
+	}
 	WRITE_ONCE(words[1], ~0U);
 	WRITE_ONCE(words[2], ~0U);
 }
 
-static int load_add(struct vload *load, __u32 index)
+/* A block device's status comes last; a SCSI response before the data. */
+static __always_inline int load_add(struct vload *load, __u32 index,
+				    const bool block)
 {
 	struct vload_slot *slot = &load->slots[index];
 	__u32 bytes = slot->blocks * load->job.block_size;
 	__u32 readable = slot->is_write ? 2 : 1;
 	struct vq_buffer header = {slot->header_addr, slot->header_len};
 	struct vq_buffer data = {slot->data_addr, bytes};
-	struct vq_buffer response = {slot->response_addr,
-				     sizeof(struct virtio_scsi_cmd_resp)};
-	struct vq_buffer pieces[3] = {header, slot->is_write ? data : response,
-				      slot->is_write ? response : data};
+	struct vq_buffer response = {
+		slot->response_addr,
+		block ? 1 : sizeof(struct virtio_scsi_cmd_resp)};
+	bool behind = block || slot->is_write;
+	struct vq_buffer pieces[3] = {header, behind ? data : response,
+				      behind ? response : data};
 	struct vq_indirect table = {slot->table, slot->table_addr, 3};
 
 	if (load->uses_tables)
@@ -129,7 +158,7 @@ static bool load_has_more(const struct vload *load)
 }
 
 /* Adds a request for each free slot. */
-static int load_refill(struct vload *load)
+static __always_inline int load_refill(struct vload *load, const bool block)
 {
 	while (load->free_count && load_has_more(load)) {
 		__u32 index = load->free[load->free_count - 1];
@@ -137,11 +166,14 @@ static int load_refill(struct vload *load)
 		int error;
 
 		load_choose(load, slot);
-		load_command(slot);
+		if (block)
+			load_header(load, slot);
+		else
+			load_command(slot);
 		load_data(load, slot, slot->blocks * load->job.block_size);
-		load_clear_outcome(slot);
+		load_clear_outcome(slot, block);
 		slot->started = load->now;
-		error = load_add(load, index);
+		error = load_add(load, index, block);
 		if (error)
 			return wait_fault(load, VLOAD_BROKEN, error);
 		load->free_count--;
@@ -162,12 +194,13 @@ static void load_compare(struct vload *load, const struct vload_slot *slot)
 			min_t(__u64, load->mismatch, position + offset);
 }
 
-static int load_finish(struct vload *load, __u32 index)
+static __always_inline int load_finish(struct vload *load, __u32 index,
+				       const bool block)
 {
 	const struct vload_slot *slot = &load->slots[index];
 
 	load->free[load->free_count++] = index;
-	if (unlikely(!load_succeeded(slot))) {
+	if (unlikely(!load_succeeded(slot, block))) {
 		load->failed = index;
 		return wait_fault(load, VLOAD_REFUSED, -EIO);
 	}
@@ -183,14 +216,15 @@ static int load_finish(struct vload *load, __u32 index)
  * Finishes what came back, with a new request for each. The device is shown
  * them while there are more to come, so that it need not wait for the last.
  */
-static int load_exchange(struct vload *load, const struct vq_completion *done,
-			 __u32 count)
+static __always_inline int load_exchange(struct vload *load,
+					 const struct vq_completion *done,
+					 __u32 count, const bool block)
 {
 	for (__u32 i = 0; i < count; i++) {
-		int error = load_finish(load, (__u32)done[i].cookie);
+		int error = load_finish(load, (__u32)done[i].cookie, block);
 
 		if (!error)
-			error = load_refill(load);
+			error = load_refill(load, block);
 		if (error)
 			return error;
 		if (i % LOAD_SHOWN == LOAD_SHOWN - 1)
@@ -200,7 +234,7 @@ static int load_exchange(struct vload *load, const struct vq_completion *done,
 }
 
 /* Waits for requests to come back, and exchanges them for new ones. */
-static int load_turn(struct vload *load)
+static __always_inline int load_turn(struct vload *load, const bool block)
 {
 	struct vq_completion done[WAIT_BATCH];
 	__u32 count, total = 0;
@@ -208,7 +242,7 @@ static int load_turn(struct vload *load)
 
 	while (!error && count) {
 		total += count;
-		error = load_exchange(load, done, count);
+		error = load_exchange(load, done, count, block);
 		if (!error)
 			error = wait_reap(load, done, WAIT_BATCH, &count);
 	}
@@ -229,17 +263,21 @@ static void load_start(struct vload *load)
 	load->end = load->now + min_t(__u64, load->job.duration, ~load->now);
 }
 
-int vload_run(struct vload *load)
+static __always_inline int load_loop(struct vload *load, const bool block)
 {
-	int error;
+	int error = load_refill(load, block);
 
-	load_start(load);
-	error = load_refill(load);
 	if (!error)
 		error = wait_kick(load);
 	while (!error && load->free_count < load->depth)
-		error = load_turn(load);
+		error = load_turn(load, block);
 	return error;
+}
+
+int vload_run(struct vload *load)
+{
+	load_start(load);
+	return load->is_block ? load_loop(load, true) : load_loop(load, false);
 }
 
 void vload_stop(struct vload *load)

@@ -57,11 +57,21 @@ final class InitiatorRings {
     let event: EventQueue
     let requests: [RequestQueue]
     private let memory: GuestMemory
+    private let kind: RequestSlot.Kind
+    let shape: RingShape
 
     /// Lays everything out in fresh memory, before a device knows of it.
     ///
-    /// - Parameter isShared: whether another process has to map the memory.
-    init(_ shape: RingShape, features: VhostFeatures, isShared: Bool = false) throws(OperationError) {
+    /// - Parameters:
+    ///   - kind: what the requests are for; a block device is not shown the control and the event ring.
+    ///   - isShared: whether another process has to map the memory.
+    init(
+        _ shape: RingShape,
+        for kind: RequestSlot.Kind = .scsi,
+        features: VhostFeatures,
+        isShared: Bool = false
+    ) throws(OperationError) {
+        (self.kind, self.shape) = (kind, shape)
         let total = shape.byteCount
         do {
             var memory =
@@ -79,6 +89,7 @@ final class InitiatorRings {
                         depth: shape.depth,
                         transferBytes: shape.transferBytes,
                         in: &memory,
+                        kind: kind,
                         features: features
                     )
                 )
@@ -90,8 +101,10 @@ final class InitiatorRings {
         }
     }
 
-    /// All rings in the order of virtio-scsi: control, event, requests.
-    private var all: [DriverRing] { [control.ring, event.ring] + requests.map(\.ring) }
+    /// All rings in the device's order; of virtio-scsi control, event, requests.
+    private var all: [DriverRing] {
+        (kind == .scsi ? [control.ring, event.ring] : []) + requests.map(\.ring)
+    }
 
     /// The one region that the memory table holds.
     var region: VhostMemoryRegion { VhostMemoryRegion(memory) }
@@ -113,6 +126,18 @@ final class InitiatorRings {
     /// What a device in this process needs to serve a request ring.
     func share(_ request: Int = 0) throws(Errno) -> (ring: RingAddresses, table: GuestMemoryTable) {
         (requests[request].ring.addresses, try GuestMemoryTable([GuestRegion(memory)]))
+    }
+
+    /// Refuses to go on after a failure that left requests with the device: their slots are not ours.
+    func checkIdle() throws(OperationError) {
+        let left = requests.reduce(0) { $0 + $1.ring.outstanding }
+        if left == 0 { return }
+        throw OperationError(
+            "use",
+            "the request ring",
+            cause: "\(left) request(s) of an earlier failure are still with the device",
+            hint: "detach, and start anew"
+        )
     }
 
     /// Connects the rings with the eventfds of the started device.

@@ -4,7 +4,19 @@ internal import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
 
-/// One load on each queue of an initiator, each on a thread of its own, from their start to their end.
+/// What a load runs on: a logical unit, or a block device.
+protocol LoadTarget {
+    /// What it is called in messages.
+    var name: String { get }
+    var rings: InitiatorRings { get }
+    /// Whether a thread of the kernel serves the rings.
+    var isKernelDevice: Bool { get }
+
+    /// One load for each queue.
+    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad]
+}
+
+/// One load on each queue of a device, each on a thread of its own, from their start to their end.
 struct LoadRun {
     let loads: [RequestLoad]
     /// How long all of it took, in nanoseconds.
@@ -13,6 +25,7 @@ struct LoadRun {
     let costs: ProcessorCosts
     /// Where its threads and the device's workers ran; nil for anywhere.
     let processors: ProcessorSet?
+    private let name: String
 
     /// Runs one job on each queue, and waits for them all.
     ///
@@ -24,14 +37,14 @@ struct LoadRun {
     /// - Throws: the first failure; the other queues are stopped.
     init(
         _ jobs: [RequestLoad.Job],
-        on initiator: SCSIInitiator,
-        lun: UInt16,
+        on target: any LoadTarget,
         batch: Int? = nil,
         processors: ProcessorSet? = nil,
         progress: ((Double, UInt64) -> Void)? = nil
     ) throws(OperationError) {
-        try initiator.checkIdle()
-        let threads = initiator.isKernelDevice ? KernelThreads() : nil
+        name = target.name
+        try target.rings.checkIdle()
+        let threads = target.isKernelDevice ? KernelThreads() : nil
         var place = processors
         defer {
             // The next run may be another. What cannot be undone here ends with the device.
@@ -42,13 +55,12 @@ struct LoadRun {
         self.processors = place
         let group: LoadGroup
         do {
-            let loads = initiator.loads(jobs, lun: lun, batch: batch)
-            group = try LoadGroup(loads, place, mustBind: processors != nil)
+            group = try LoadGroup(target.loads(jobs, batch: batch), place, mustBind: processors != nil)
         } catch {
             throw OperationError("make an eventfd for", "the end of a run", errno: error)
         }
         loads = group.loads
-        let meter = ProcessorMeter(hasWorker: initiator.isKernelDevice)
+        let meter = ProcessorMeter(hasWorker: target.isKernelDevice)
         let start = MonotonicClock.nanoseconds
         try group.run { completed in
             progress?(Double(MonotonicClock.nanoseconds - start) / 1e9, completed)
@@ -58,12 +70,12 @@ struct LoadRun {
     }
 
     /// Throws where a read found something else than the pattern.
-    func compare(_ capacity: SCSICapacity, _ lun: UInt16) throws(OperationError) {
+    func compare(_ capacity: SCSICapacity) throws(OperationError) {
         guard let byte = loads.compactMap(\.mismatch).min() else { return }
         let (block, offset) = byte.quotientAndRemainder(dividingBy: UInt64(capacity.blockSize))
         throw OperationError(
             "compare",
-            "LUN \(lun)",
+            name,
             cause: "block \(block) differs from what was written, at byte \(offset) of the block"
         )
     }

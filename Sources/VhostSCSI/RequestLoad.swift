@@ -14,6 +14,7 @@ internal import Virtqueue
     typealias Job = vload_job
 
     private let queue: RequestQueue
+    private let kind: RequestSlot.Kind
     private let place: String
     /// How long a request may take, in nanoseconds.
     private let timeout: UInt64
@@ -23,23 +24,24 @@ internal import Virtqueue
     private let counts: UnsafeMutablePointer<UInt32>
     private static let latencies = Int(VLOAD_LATENCIES)
 
-    /// Prepares the slots of `queue` for a unit; nothing is handed over yet.
+    /// Prepares the slots of `queue` for a unit, or for a block device; nothing is handed over yet.
     ///
     /// - Parameters:
+    ///   - unit: target and LUN; nil for a block device.
     ///   - place: what the unit is called in messages.
     ///   - timeout: how long a request may take, in seconds.
     ///   - batch: how many requests to wait for at once; nil for three quarters of those in flight.
     init(
         _ queue: RequestQueue,
         _ job: Job,
-        target: UInt8,
-        lun: UInt16,
+        unit: (target: UInt8, lun: UInt16)?,
         place: String,
         timeout: Double,
         batch: Int?,
         usesTables: Bool
     ) {
         self.queue = queue
+        kind = unit == nil ? .block : .scsi
         self.place = place
         self.timeout = UInt64(timeout * 1e9)
         unsafe load = .allocate(capacity: 1)
@@ -48,8 +50,8 @@ internal import Virtqueue
         unsafe counts = .allocate(capacity: 2 * Self.latencies)
         unsafe counts.initialize(repeating: 0, count: 2 * Self.latencies)
         for slot in 0..<queue.depth {
-            queue.address(slot, target: target, lun: lun)
-            unsafe (slots + slot).initialize(to: queue.loadSlot(slot))
+            if let unit { queue.address(slot, target: unit.target, lun: unit.lun) }
+            unsafe (slots + slot).initialize(to: queue.loadSlot(slot, kind))
         }
         var settings = unsafe vload()
         unsafe settings.slots = slots
@@ -60,6 +62,7 @@ internal import Virtqueue
         unsafe settings.depth = UInt32(queue.depth)
         unsafe settings.batch = UInt32(batch ?? 0)
         unsafe settings.uses_tables = usesTables
+        unsafe settings.is_block = kind == .block
         unsafe load.initialize(to: settings)
     }
 
@@ -169,21 +172,42 @@ internal import Virtqueue
             unsafe slot.is_write
             ? .write(address: slot.address, blocks: slot.blocks, blockSize: blockSize)
             : .read(address: slot.address, blocks: slot.blocks, blockSize: blockSize)
-        let response = try queue.response(index)
-        let cause = response.failure ?? "\(response.residual) bytes of the data were not transferred"
+        let cause = try kind == .block ? blockFailure(index) : unitFailure(index)
         return OperationError(command.name, place, cause: unsafe "block \(slot.address): \(cause)")
+    }
+}
+
+extension RequestLoad {
+    private func unitFailure(_ slot: Int) throws(OperationError) -> String {
+        let response = try queue.response(slot)
+        return response.failure ?? "\(response.residual) bytes of the data were not transferred"
+    }
+
+    private func blockFailure(_ slot: Int) -> String {
+        switch Int32(queue.blockStatus(slot)) {
+        case VIRTIO_BLK_S_IOERR: "the device reports an I/O error"
+        case VIRTIO_BLK_S_UNSUPP: "the device does not support it"
+        case let status: "status \(status)"
+        }
     }
 }
 
 extension RequestQueue {
     /// Where the parts of a slot are, for the loop; valid while the queue lives.
-    @unsafe fileprivate func loadSlot(_ slot: Int) -> vload_slot {
+    @unsafe fileprivate func loadSlot(_ slot: Int, _ kind: RequestSlot.Kind) -> vload_slot {
         let place = slots[slot]
         var entry = unsafe vload_slot()
-        unsafe entry.cdb = memory.bytes(of: place.block).baseAddress?.assumingMemoryBound(to: UInt8.self)
-        unsafe entry.response = memory.bytes(of: place.response).baseAddress?.assumingMemoryBound(
-            to: virtio_scsi_cmd_resp.self
-        )
+        let response = unsafe memory.bytes(of: place.response).baseAddress
+        switch kind {
+        case .scsi:
+            unsafe entry.cdb = memory.bytes(of: place.block).baseAddress?.assumingMemoryBound(to: UInt8.self)
+            unsafe entry.response = response?.assumingMemoryBound(to: virtio_scsi_cmd_resp.self)
+        case .block:
+            unsafe entry.block = memory.bytes(of: place.header).baseAddress?.assumingMemoryBound(
+                to: virtio_blk_outhdr.self
+            )
+            unsafe entry.status = response?.assumingMemoryBound(to: UInt8.self)
+        }
         unsafe entry.data = memory.bytes(of: place.data).baseAddress
         unsafe entry.table = memory.bytes(of: place.table).baseAddress?.assumingMemoryBound(
             to: vring_desc.self

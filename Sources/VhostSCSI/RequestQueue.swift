@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+internal import CVirtioLoad
 internal import CVirtioSCSI
 internal import CVirtqueue
 internal import LinuxSystem
 internal import SystemPackage
 internal import Virtqueue
 
-/// The driver side of a request ring: virtio-scsi requests go in, completions come out.
+/// The driver side of a request ring: virtio-scsi or virtio-blk requests go in, completions come out.
 ///
 /// Nothing is allocated after `init`. A slot belongs to the device from `submit` until it is reaped; slots in flight
 /// share no memory.
@@ -30,11 +31,12 @@ final class RequestQueue: @unchecked Sendable {
         depth: Int,
         transferBytes: Int,
         in memory: inout GuestMemory,
+        kind: RequestSlot.Kind,
         features: VhostFeatures
     ) throws(Errno) {
         self.depth = depth
         self.transferBytes = transferBytes
-        hasProtection = features.contains(.t10PI)
+        hasProtection = kind == .scsi && features.contains(.t10PI)
         let name = number == 0 ? "the request ring" : "request ring \(number)"
         ring = try DriverRing(name, size: ringSize, in: &memory, features: features)
         // Slots have pages of their own: the dirty log tells no more than pages apart.
@@ -42,7 +44,12 @@ final class RequestQueue: @unchecked Sendable {
         var slots: [RequestSlot] = []
         for _ in 0..<depth {
             slots.append(
-                try RequestSlot(&memory, transferBytes: transferBytes, hasProtection: hasProtection)
+                try RequestSlot(
+                    &memory,
+                    kind: kind,
+                    transferBytes: transferBytes,
+                    hasProtection: hasProtection
+                )
             )
         }
         self.slots = slots
@@ -113,6 +120,9 @@ final class RequestQueue: @unchecked Sendable {
         try ring.add(pieces.span, readable: readable, table: buffers.table, in: memory, cookie: UInt64(slot))
     }
 
+    /// The slot's status, `VIRTIO_BLK_S_*`, which a block device has given back with the slot.
+    func blockStatus(_ slot: Int) -> UInt8 { memory.copy(slots[slot].response)[0] }
+
     /// The slot's response, which the device has given back with the slot.
     func response(_ slot: Int) throws(OperationError) -> SCSIResponse {
         var wire = memory.read(slots[slot].response) { bytes in
@@ -136,6 +146,9 @@ final class RequestQueue: @unchecked Sendable {
 
 /// The memory of one request in flight.
 struct RequestSlot {
+    /// What the request is for.
+    enum Kind { case scsi, block }
+
     /// Header, response and table, with what their alignment takes.
     static let byteCount = 512
 
@@ -147,12 +160,18 @@ struct RequestSlot {
     /// Room for 8 bytes of protection information for each 512 of data.
     let protection: GuestBuffer?
 
-    init(_ memory: inout GuestMemory, transferBytes: Int, hasProtection: Bool) throws(Errno) {
-        let headerBytes =
-            hasProtection
-            ? MemoryLayout<virtio_scsi_cmd_req_pi>.size : MemoryLayout<virtio_scsi_cmd_req>.size
-        header = try memory.allocate(headerBytes)
-        response = try memory.allocate(MemoryLayout<virtio_scsi_cmd_resp>.size)
+    init(_ memory: inout GuestMemory, kind: Kind, transferBytes: Int, hasProtection: Bool) throws(Errno) {
+        switch kind {
+        case .scsi:
+            let headerBytes =
+                hasProtection
+                ? MemoryLayout<virtio_scsi_cmd_req_pi>.size : MemoryLayout<virtio_scsi_cmd_req>.size
+            header = try memory.allocate(headerBytes)
+            response = try memory.allocate(MemoryLayout<virtio_scsi_cmd_resp>.size)
+        case .block:
+            header = try memory.allocate(MemoryLayout<virtio_blk_outhdr>.size)
+            response = try memory.allocate(1)
+        }
         table = try memory.allocate(64)
         data = try memory.allocate(transferBytes, alignment: 4096)
         protection = hasProtection ? try memory.allocate(Self.protectionBytes(transferBytes)) : nil

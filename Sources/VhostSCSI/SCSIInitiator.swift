@@ -42,7 +42,7 @@ public final class SCSIInitiator {
     /// The queue of single commands.
     var queue: RequestQueue { rings.requests[0] }
     let rings: InitiatorRings
-    private let features: VhostFeatures
+    fileprivate let features: VhostFeatures
     private let targetName: String
     private let device: (any SCSITransport)?
     /// Room for what comes back at once.
@@ -196,7 +196,7 @@ public final class SCSIInitiator {
                 "\(command.byteCount) bytes do not fit the buffer of \(transferBytes)"
             )
         }
-        try checkIdle()
+        try rings.checkIdle()
         queue.address(0, target: target, lun: lun, protection: protection)
         try queue.submit(0, command, protection: protection)
         try queue.ring.kick()
@@ -204,36 +204,8 @@ public final class SCSIInitiator {
         return try queue.response(0)
     }
 
-    /// Refuses to go on after a failure that left requests with the device: their slots are not ours.
-    func checkIdle() throws(OperationError) {
-        let left = rings.requests.reduce(0) { $0 + $1.ring.outstanding }
-        if left == 0 { return }
-        throw OperationError(
-            "use",
-            "the request ring",
-            cause: "\(left) request(s) of an earlier failure are still with the device",
-            hint: "detach, and start anew"
-        )
-    }
-
     /// Whether a thread of the kernel serves the rings.
     var isKernelDevice: Bool { device is VhostSCSIDevice }
-
-    /// One load for each queue.
-    func loads(_ jobs: [RequestLoad.Job], lun: UInt16, batch: Int?) -> [RequestLoad] {
-        zip(rings.requests, jobs).map { queue, job in
-            RequestLoad(
-                queue,
-                job,
-                target: target,
-                lun: lun,
-                place: place(lun),
-                timeout: timeout,
-                batch: batch,
-                usesTables: features.contains(.indirectDescriptors)
-            )
-        }
-    }
 
     var deadline: UInt64 { MonotonicClock.nanoseconds + UInt64(timeout * 1e9) }
 
@@ -241,7 +213,7 @@ public final class SCSIInitiator {
         OperationError(command.name, place(lun), cause: cause)
     }
 
-    private func place(_ lun: UInt16) -> String { "LUN \(lun) of \(targetName) target \(target)" }
+    fileprivate func place(_ lun: UInt16) -> String { "LUN \(lun) of \(targetName) target \(target)" }
 }
 
 extension SCSIInitiator {
@@ -275,5 +247,31 @@ extension SCSIInitiator {
 
     private func short(_ command: SCSICommand, _ lun: UInt16) -> OperationError {
         refusal(command, lun, "the answer is too short, or makes no sense")
+    }
+}
+
+/// A logical unit behind an initiator, for a load to run on.
+struct LoadedUnit: LoadTarget {
+    let initiator: SCSIInitiator
+    let lun: UInt16
+
+    init(_ initiator: SCSIInitiator, _ lun: UInt16) { (self.initiator, self.lun) = (initiator, lun) }
+
+    var name: String { "LUN \(lun)" }
+    var rings: InitiatorRings { initiator.rings }
+    var isKernelDevice: Bool { initiator.isKernelDevice }
+
+    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad] {
+        zip(rings.requests, jobs).map { queue, job in
+            RequestLoad(
+                queue,
+                job,
+                unit: (initiator.target, lun),
+                place: initiator.place(lun),
+                timeout: initiator.timeout,
+                batch: batch,
+                usesTables: initiator.features.contains(.indirectDescriptors)
+            )
+        }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 public import LinuxSystem
 
-/// A virtio-scsi device whose rings this process drives: the kernel's vhost-scsi, or a back-end at a socket.
+/// A virtio-scsi or virtio-blk device whose rings this process drives: the kernel's vhost-scsi, or a back-end at a socket.
 public protocol SCSITransport: AnyObject {
     /// What the device is, for messages.
     var name: String { get }
@@ -15,7 +15,7 @@ public protocol SCSITransport: AnyObject {
     /// Whether the device has gone away and will answer nothing more; from any thread.
     var isGone: Bool { get }
 
-    /// Hands memory and rings over: control, event, request.
+    /// Hands memory and rings over: control, event, request; of a block device, those for requests.
     func start(memory: [VhostMemoryRegion], rings: [VhostRing]) throws(OperationError)
     /// Takes them back.
     func stop() throws(OperationError)

@@ -61,8 +61,8 @@ public struct SurfaceCheck: Sendable {
             job.pattern = seed
             jobs.append(job)
         }
-        let run = try LoadRun(jobs, on: initiator, lun: lun)
-        try run.compare(capacity, lun)
+        let run = try LoadRun(jobs, on: LoadedUnit(initiator, lun))
+        try run.compare(capacity)
         return Double(run.nanoseconds) / 1e9
     }
 }

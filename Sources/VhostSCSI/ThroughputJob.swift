@@ -59,36 +59,51 @@ public struct ThroughputJob: Equatable, Sendable {
         progress: ((Double, UInt64) -> Void)? = nil
     ) throws(OperationError) -> ThroughputResult {
         try initiator.testUnitReady(lun: lun)
-        let capacity = try initiator.readCapacity(lun: lun)
-        try check(capacity, initiator, lun)
+        return try run(on: LoadedUnit(initiator, lun), try initiator.readCapacity(lun: lun), progress)
+    }
+
+    /// Runs on a block device, in the same way.
+    public func run(
+        on device: BlockDriver,
+        progress: ((Double, UInt64) -> Void)? = nil
+    ) throws(OperationError) -> ThroughputResult {
+        if pattern.writes && device.isReadOnly {
+            throw OperationError("write to", device.name, cause: "the device is read-only")
+        }
+        return try run(on: device, device.capacity, progress)
+    }
+
+    private func run(
+        on target: any LoadTarget,
+        _ capacity: SCSICapacity,
+        _ progress: ((Double, UInt64) -> Void)?
+    ) throws(OperationError) -> ThroughputResult {
+        try check(capacity, target)
         let writing = pattern.writes ? (pattern.reads ? 100 - readPercent : 100) : 0
         let run = try LoadRun(
-            jobs(initiator, capacity, writing),
-            on: initiator,
-            lun: lun,
+            jobs(target, capacity, writing),
+            on: target,
             batch: batch,
             processors: processors,
             progress: progress
         )
-        try run.compare(capacity, lun)
+        try run.compare(capacity)
         if verifySeed != nil, !pattern.reads {
-            var again = jobs(initiator, capacity, 0)
+            var again = jobs(target, capacity, 0)
             for index in again.indices {
                 again[index].count = run.loads[index].completed
                 again[index].duration = .max
             }
-            try LoadRun(again, on: initiator, lun: lun, batch: batch, processors: processors)
-                .compare(capacity, lun)
+            try LoadRun(again, on: target, batch: batch, processors: processors).compare(capacity)
         }
-        return ThroughputResult(self, depth: initiator.depth, run)
+        return ThroughputResult(self, depth: target.rings.shape.depth, run)
     }
 
     /// The part of each queue: a slice of the unit where places follow each other, all of it where they are random.
-    private func jobs(_ initiator: SCSIInitiator, _ capacity: SCSICapacity, _ writing: Int) -> [RequestLoad
-        .Job]
+    private func jobs(_ target: any LoadTarget, _ capacity: SCSICapacity, _ writing: Int) -> [RequestLoad.Job]
     {
         let step = UInt64(blockSize / capacity.blockSize)
-        let queues = UInt64(initiator.queueCount)
+        let queues = UInt64(target.rings.requests.count)
         let places = capacity.blocks / step
         let slice = pattern.isRandom || places < queues ? places : places / queues
         return (0..<queues).map { queue in
@@ -112,20 +127,19 @@ public struct ThroughputJob: Equatable, Sendable {
         }
     }
 
-    private func check(_ capacity: SCSICapacity, _ initiator: SCSIInitiator, _ lun: UInt16)
-        throws(OperationError)
-    {
+    private func check(_ capacity: SCSICapacity, _ target: any LoadTarget) throws(OperationError) {
         func refuse(_ cause: String) -> OperationError {
-            OperationError("run with \(blockSize) bytes a request on", "LUN \(lun)", cause: cause)
+            OperationError("run with \(blockSize) bytes a request on", target.name, cause: cause)
         }
         if blockSize <= 0 || blockSize % capacity.blockSize != 0 {
-            throw refuse("it is no multiple of the logical unit's \(capacity.blockSize)-byte blocks")
+            throw refuse("it is no multiple of its \(capacity.blockSize)-byte blocks")
         }
-        if blockSize > initiator.transferBytes {
-            throw refuse("a request has at most \(initiator.transferBytes) bytes")
+        let most = target.rings.shape.transferBytes
+        if blockSize > most {
+            throw refuse("a request has at most \(most) bytes")
         }
         if UInt64(blockSize) > capacity.byteCount {
-            throw refuse("the logical unit has only \(capacity.byteCount) bytes")
+            throw refuse("it has only \(capacity.byteCount) bytes")
         }
     }
 }

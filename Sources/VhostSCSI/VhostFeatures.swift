@@ -8,6 +8,8 @@ public struct VhostFeatures: OptionSet, Hashable, Sendable {
 
     /// `VIRTIO_SCSI_F_HOTPLUG`: the device reports LUNs that come and go on the event queue.
     public static let hotplug = VhostFeatures(rawValue: 1 << 1)
+    /// `VIRTIO_SCSI_F_CHANGE`: the device reports LUNs that change on the event queue.
+    public static let change = VhostFeatures(rawValue: 1 << 2)
     /// `VIRTIO_SCSI_F_T10_PI`: requests carry protection information; the request header grows to 59 bytes.
     public static let t10PI = VhostFeatures(rawValue: 1 << 3)
     /// `VIRTIO_F_NOTIFY_ON_EMPTY`: the device signals when it runs out of requests, whatever is suppressed.
@@ -28,8 +30,23 @@ public struct VhostFeatures: OptionSet, Hashable, Sendable {
     /// T10 PI grows every request's header, hot-plug events want somebody to take them, and the dirty log costs time.
     public static let wanted: VhostFeatures = [.version1, .indirectDescriptors, .eventIndex, .anyLayout]
 
+    /// `VIRTIO_BLK_F_RO`: a block device takes no writes.
+    static let blockReadOnly = VhostFeatures(rawValue: 1 << 5)
+    /// `VIRTIO_BLK_F_BLK_SIZE`: a block device tells the size of its blocks.
+    static let blockSize = VhostFeatures(rawValue: 1 << 6)
+    /// `VIRTIO_BLK_F_FLUSH`: a block device may keep what was written in a cache.
+    static let blockFlush = VhostFeatures(rawValue: 1 << 9)
+    /// `VIRTIO_BLK_F_MQ`: a block device tells how many request rings it has.
+    static let blockQueues = VhostFeatures(rawValue: 1 << 12)
+
+    /// What the driver side makes use of in a block device.
+    public static let wantedOfBlockDevice: VhostFeatures = wanted.union([
+        .blockReadOnly, .blockSize, .blockFlush, .blockQueues,
+    ])
+
     private static let named: [(VhostFeatures, String)] = [
-        (.hotplug, "HOTPLUG"), (.t10PI, "T10_PI"), (.notifyOnEmpty, "NOTIFY_ON_EMPTY"), (.logAll, "LOG_ALL"),
+        (.hotplug, "HOTPLUG"), (.change, "CHANGE"), (.t10PI, "T10_PI"), (.notifyOnEmpty, "NOTIFY_ON_EMPTY"),
+        (.logAll, "LOG_ALL"),
         (.anyLayout, "ANY_LAYOUT"), (.indirectDescriptors, "INDIRECT_DESC"), (.eventIndex, "EVENT_IDX"),
         (.version1, "VERSION_1"),
     ]

@@ -4,7 +4,7 @@ public import SystemPackage
 public import VhostSCSI
 import VhostUser
 
-/// A vhost-user-scsi back-end at a socket, driven without a guest.
+/// A vhost-user back-end at a socket, driven without a guest.
 public final class SocketTransport: SCSITransport {
     public let name: String
     public let needsSharedMemory = true
@@ -14,11 +14,16 @@ public final class SocketTransport: SCSITransport {
     private let session: FrontEndSession
     private let wanted: VhostFeatures
 
-    /// - Parameter protection: whether requests are to carry protection information, where that is offered.
-    public init(_ path: FilePath, protection: Bool = false) throws(OperationError) {
-        wanted = protection ? VhostFeatures.wanted.union(.t10PI) : .wanted
+    /// - Parameter wanted: the features to use, where they are offered.
+    public init(_ path: FilePath, wanted: VhostFeatures = .wanted) throws(OperationError) {
+        self.wanted = wanted
         name = path.string
         session = try FrontEndSession(path)
+    }
+
+    /// The first bytes of the device's configuration space.
+    public func configuration(byteCount: Int) throws(OperationError) -> [UInt8] {
+        try session.configuration(byteCount: byteCount)
     }
 
     public func start(memory: [VhostMemoryRegion], rings: [VhostRing]) throws(OperationError) {

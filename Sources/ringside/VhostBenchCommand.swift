@@ -28,6 +28,9 @@ struct VhostBenchCommand: ParsableCommand {
             that only writes is read back afterwards; one that reads wants the pattern on the LUN, as
             'ringside vhost verify' with the same --seed leaves it.
 
+            With --blk, the back-end at --socket is one of vhost-user-blk, as qemu-storage-daemon and SPDK have it: a block
+            device without LUNs. It tells its size and its queues itself.
+
             EXAMPLES
               ringside vhost bench id=vhost-scsi0,wwpn=naa.500140500000001,tpgt=1
               ringside vhost bench --rw randread --bs 4k --iodepth 1,32 --runtime 2 id=a,wwpn=naa.5001405000001,tpgt=1
@@ -36,6 +39,7 @@ struct VhostBenchCommand: ParsableCommand {
               ringside vhost bench --rw randrw --rwmixread 70 --write --json id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --rw write --write --bs 128k --count 1000 --verify id=a,wwpn=naa.5001405000001,tpgt=1
               ringside vhost bench --socket /run/ringside/disk.sock --iodepth 32
+              ringside vhost bench --socket /run/blk.sock --blk --queues 2 --rw randwrite --write --verify
               ringside vhost bench --rw write --dry-run id=a,wwpn=naa.5001405000001,tpgt=1
             """
     )
@@ -44,6 +48,9 @@ struct VhostBenchCommand: ParsableCommand {
 
     @Option(help: "The logical unit, 0 to 16383.")
     var lun: UInt16 = 0
+
+    @Flag(help: "The back-end at --socket is a vhost-user-blk device, which has no LUNs.")
+    var blk = false
 
     @Option(help: "What to do.")
     var rw = ThroughputJob.Pattern.randomRead
@@ -129,6 +136,9 @@ struct VhostBenchCommand: ParsableCommand {
     }
 
     func validate() throws {
+        guard !blk || device.socket != nil && device.target == 0 && lun == 0 else {
+            throw ValidationError("--blk takes --socket, and no --target or --lun.")
+        }
         guard lun < 16384 else { throw ValidationError("--lun is 0 to 16383.") }
         guard bs.bytes <= 4 << 20 else { throw ValidationError("--bs is 4M at most.") }
         guard runtime == nil || count == nil else {
@@ -149,14 +159,14 @@ struct VhostBenchCommand: ParsableCommand {
 
     func run() throws {
         if dryRun { return try printPlan() }
-        let opened = try device.open()
+        let opened = blk ? nil : try device.open()
         var runs: [VhostBenchRun] = []
         for queues in queues.isEmpty ? [nil] : queues.map(Optional.some) {
             for depth in iodepth { runs.append(try measure(opened, depth, queues)) }
         }
         let report = VhostBenchReport(
             name: device.name,
-            lun: Int(lun),
+            lun: blk ? nil : Int(lun),
             rw: rw.rawValue,
             bs: Int(bs.bytes),
             runs: runs
@@ -177,39 +187,57 @@ struct VhostBenchCommand: ParsableCommand {
         return job
     }
 
-    private func measure(_ opened: any SCSITransport, _ depth: Int, _ queues: Int?) throws -> VhostBenchRun {
-        let initiator = try device.start(
-            opened,
-            depth: depth,
-            transferBytes: Int(bs.bytes),
-            queues: queues
-        )
-        let result = try initiator.finishing { () throws(OperationError) in
-            try job.run(on: initiator, lun: lun) { seconds, requests in
-                let rate = (Double(requests) / max(seconds, 0.001)).fixed(0)
-                let name = initiator.queueCount == 1 ? "" : "\(initiator.queueCount) queues, "
-                Terminal.showProgress(
-                    "\(name)depth \(depth): \(seconds.fixed(1)) s, \(requests) requests, \(rate) IOPS"
-                )
+    /// - Parameter opened: nil for a block device: qemu-storage-daemon's starts once for each connection.
+    private func measure(_ opened: (any SCSITransport)?, _ depth: Int, _ queues: Int?) throws -> VhostBenchRun
+    {
+        let bytes = Int(bs.bytes)
+        let result: ThroughputResult
+        if let opened {
+            let initiator = try device.start(opened, depth: depth, transferBytes: bytes, queues: queues)
+            result = try initiator.finishing { () throws(OperationError) in
+                try job.run(on: initiator, lun: lun, progress: progress(initiator.queueCount, depth))
             }
+        } else {
+            let driver = try device.startBlock(depth: depth, transferBytes: bytes, queues: queues)
+            result = try job.run(on: driver, progress: progress(driver.queueCount, depth))
+            try driver.detach()
         }
         Terminal.endProgress()
         return VhostBenchRun(result)
     }
 
+    private func progress(_ queues: Int, _ depth: Int) -> (Double, UInt64) -> Void {
+        { seconds, requests in
+            let rate = (Double(requests) / max(seconds, 0.001)).fixed(0)
+            let name = queues == 1 ? "" : "\(queues) queues, "
+            Terminal.showProgress(
+                "\(name)depth \(depth): \(seconds.fixed(1)) s, \(requests) requests, \(rate) IOPS"
+            )
+        }
+    }
+
     private func printPlan() throws {
-        let initiator = try device.start(depth: 1)
-        let size = try initiator.finishing { () throws(OperationError) in try initiator.readCapacity(lun: lun)
+        let size: SCSICapacity
+        if blk {
+            let driver = try device.startBlock(depth: 1, transferBytes: 512)
+            size = driver.capacity
+            try driver.detach()
+        } else {
+            let initiator = try device.start(depth: 1)
+            size = try initiator.finishing { () throws(OperationError) in
+                try initiator.readCapacity(lun: lun)
+            }
         }
         let plan = VhostBenchPlan(
             wwpn: device.name,
-            lun: Int(lun),
+            lun: blk ? nil : Int(lun),
             rw: rw.rawValue,
             lunBytes: size.byteCount,
             wouldOverwrite: rw.writes
         )
         try output.print(plan) { plan in
-            let place = "the \(plan.lunBytes) bytes of LUN \(plan.lun) of \(plan.wwpn)"
+            let unit = plan.lun.map { "LUN \($0) of " } ?? ""
+            let place = "the \(plan.lunBytes) bytes of \(unit)\(plan.wwpn)"
             return plan.wouldOverwrite ? "would overwrite any of \(place)" : "would read any of \(place)"
         }
     }
@@ -217,7 +245,7 @@ struct VhostBenchCommand: ParsableCommand {
 
 private struct VhostBenchPlan: Encodable {
     let wwpn: String
-    let lun: Int
+    let lun: Int?
     let rw: String
     let lunBytes: UInt64
     let wouldOverwrite: Bool

@@ -7,12 +7,15 @@ import VhostSCSI
 /// What the runs of `vhost bench` measured.
 struct VhostBenchReport: Encodable {
     let name: String
-    let lun: Int
+    /// Nil for a block device.
+    let lun: Int?
     let rw: String
     let bs: Int
     let runs: [VhostBenchRun]
 
-    private var title: String { "LUN \(lun): \(rw), \(ByteSize(bytes: Int64(bs))) a request" }
+    private var title: String {
+        (lun.map { "LUN \($0): " } ?? "") + "\(rw), \(ByteSize(bytes: Int64(bs))) a request"
+    }
 
     var description: String {
         let columns = [

@@ -72,7 +72,25 @@ struct VhostDeviceOptions: ParsableArguments {
     ///   the kernel's.
     func open(protection: Bool = false) throws(OperationError) -> any SCSITransport {
         if let options { return try VhostSCSIDevice(options, path: node.path) }
-        return try SocketTransport(FilePath(socket ?? ""), protection: protection)
+        return try SocketTransport(
+            FilePath(socket ?? ""),
+            wanted: protection ? .wanted.union(.t10PI) : .wanted
+        )
+    }
+
+    /// Opens and starts the block device behind the socket.
+    func startBlock(depth: Int, transferBytes: Int, queues: Int? = nil) throws(OperationError) -> BlockDriver
+    {
+        let device = try SocketTransport(FilePath(socket ?? ""), wanted: .wantedOfBlockDevice)
+        let driver = try BlockDriver(
+            device,
+            configuration: try device.configuration(byteCount: BlockDriver.configurationBytes),
+            depth: depth,
+            transferBytes: transferBytes,
+            queues: queues ?? 1
+        )
+        driver.timeout = node.timeout
+        return driver
     }
 
     /// Opens and starts the device.

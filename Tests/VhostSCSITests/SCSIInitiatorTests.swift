@@ -292,7 +292,7 @@ private func withTarget(
                 var job = RequestLoad.Job()
                 (job.blocks, job.step, job.block_size) = (2048, 8, 512)
                 (job.places, job.count, job.duration) = (256, 100, .max)
-                _ = try LoadRun([job, job], on: initiator, lun: 0)
+                _ = try LoadRun([job, job], on: LoadedUnit(initiator, 0))
             }
         }
         #expect(error?.errno == (isWedged ? .ioError : .timedOut))

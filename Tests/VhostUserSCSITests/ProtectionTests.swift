@@ -31,7 +31,7 @@ struct ProtectionTests {
             (["0=ramdisk:1M", "5=ramdisk:1M,pi=3"], true), (["0=ramdisk:1M,pi=0"], false),
         ] {
             let server = try RunningServer(units)
-            let transport = try SocketTransport(server.socket, protection: true)
+            let transport = try SocketTransport(server.socket, wanted: .wanted.union(.t10PI))
             #expect(transport.features.contains(.t10PI) == offers)
             try server.end()
         }

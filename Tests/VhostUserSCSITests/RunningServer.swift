@@ -79,7 +79,10 @@ final class RunningServer {
         _ body: (SCSIInitiator) throws -> Void
     ) throws {
         let server = try RunningServer(specifications, spin: spin)
-        let transport = try SocketTransport(server.socket, protection: protection)
+        let transport = try SocketTransport(
+            server.socket,
+            wanted: protection ? .wanted.union(.t10PI) : .wanted
+        )
         let initiator = try SCSIInitiator(transport, target: target, depth: depth)
         do {
             try body(initiator)

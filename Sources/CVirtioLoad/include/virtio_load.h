@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The hot loop of a load generator: keeps reads and writes in flight on one
- * request ring of a virtio-scsi device, and counts what comes back.
+ * request ring of a virtio-scsi or virtio-blk device, and counts what comes
+ * back.
  *
  * Requests are added in batches with at most one kick for each. Where the
  * device is slow against a system call, it is asked to signal once most of
@@ -11,6 +12,7 @@
 #define VIRTIO_LOAD_H
 
 #include <linux/types.h>
+#include <linux/virtio_blk.h>
 #include <linux/virtio_scsi.h>
 
 #include "vq_driver.h"
@@ -41,10 +43,13 @@ enum vload_fault {
 /**
  * struct vload_slot - the memory of one request in flight
  * @cdb: where the command goes, within the header
+ * @block: the header itself, of a block device's request
  * @response: where the device answers
+ * @status: the same for a block device
  * @data: where the data is
  * @table: room for three descriptors
- * @header_addr: guest address of the header, complete but for the command
+ * @header_addr: guest address of the header; one of a SCSI device's request is
+ *	complete but for the command
  * @header_len: its length
  * @response_addr: guest address of the response
  * @data_addr: guest address of the data
@@ -55,8 +60,14 @@ enum vload_fault {
  * @is_write: whether it writes
  */
 struct vload_slot {
-	__u8 *cdb;
-	struct virtio_scsi_cmd_resp *response;
+	union {
+		__u8 *cdb;
+		struct virtio_blk_outhdr *block;
+	};
+	union {
+		struct virtio_scsi_cmd_resp *response;
+		__u8 *status;
+	};
 	void *data;
 	struct vring_desc *table;
 	__u64 header_addr;
@@ -112,6 +123,7 @@ struct vload_job {
  * @batch: how many to wait for at once, 0 for three quarters of those in
  *	flight
  * @uses_tables: whether requests use indirect descriptors
+ * @is_block: whether the device is virtio-blk
  * @kick: eventfd to kick the device by
  * @call: eventfd that it signals by; reading it waits
  * @kicks: how often the device was kicked
@@ -143,6 +155,7 @@ struct vload {
 	__u32 depth;
 	__u32 batch;
 	_Bool uses_tables;
+	_Bool is_block;
 	int kick;
 	int call;
 	__u64 kicks;
