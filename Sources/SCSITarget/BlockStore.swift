@@ -10,8 +10,8 @@ public import SystemPackage
 public protocol BlockStore: Sendable {
     /// The size of a logical block: 512 or 4096.
     var blockSize: Int { get }
-    /// The size of the store, a multiple of ``blockSize``. It may change; ``LogicalUnit/noteCapacityChange()`` tells
-    /// the unit.
+    /// The size of the store, a multiple of ``blockSize``. It may change; ``LogicalUnit/refreshCapacity()`` tells the
+    /// unit.
     var byteCount: UInt64 { get }
     /// Whether writes are refused, with WRITE PROTECTED.
     var isReadOnly: Bool { get }
@@ -26,6 +26,8 @@ public protocol BlockStore: Sendable {
     /// Whether written data is safe only after ``flush()``.
     var hasWriteCache: Bool { get }
 
+    /// Looks up the size again, after somebody has changed it.
+    func refreshSize() throws(Errno)
     /// Reads until `bytes` is full.
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(Errno)
     /// Writes all of `bytes`.
@@ -62,6 +64,7 @@ extension BlockStore {
     public var unmapGranularity: Int { blockSize }
     public var unmapAlignment: Int { 0 }
     public var hasWriteCache: Bool { false }
+    public func refreshSize() throws(Errno) {}
     public func flush() throws(Errno) {}
     public func discard(_ range: Range<UInt64>) throws(Errno) { try zero(range, mayUnmap: true) }
     public func allocation(at offset: UInt64) throws(Errno) -> StoreExtent {

@@ -44,7 +44,6 @@ public final class FileStore: BlockStore {
         unmapAlignment = BlockSize.rounded(limits?.alignment, blockSize, atLeast: 0)
     }
 
-    /// Looks up the size again, after somebody has changed it; ``LogicalUnit/noteCapacityChange()`` comes next.
     public func refreshSize() throws(Errno) {
         size.store(try descriptor.wholeBlocks(of: blockSize), ordering: .relaxed)
     }

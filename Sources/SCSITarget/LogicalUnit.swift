@@ -56,6 +56,9 @@ public final class LogicalUnit: Sendable {
         )
     }
 
+    /// The size in bytes.
+    public var byteCount: UInt64 { store.byteCount }
+
     /// The kind of protection information that the blocks have; nil for none.
     public var protectionType: ProtectionType? { protection?.type }
 
@@ -258,13 +261,20 @@ extension LogicalUnit {
         }
     }
 
-    /// Takes over the store's size; where it is another than before, every initiator is told.
-    public func noteCapacityChange() {
+    /// Takes over the store's size as it is now; where it is another than before, every initiator is told.
+    ///
+    /// - Returns: whether it is another.
+    /// - Throws: what looking it up does; `ENOTSUP` where the blocks have protection information, which has a size, too.
+    @discardableResult
+    public func refreshCapacity() throws(Errno) -> Bool {
+        guard protection == nil else { throw .notSupported }
+        try store.refreshSize()
         let blocks = store.byteCount / UInt64(store.blockSize)
-        change { state in
-            if state.settings.blockCount == blocks { return }
+        return change { state in
+            if state.settings.blockCount == blocks { return false }
             state.settings.blockCount = blocks
             state.announce(.capacityChanged)
+            return true
         }
     }
 }

@@ -58,9 +58,6 @@ public final class TargetDevice: Sendable {
     /// Forgets an initiator that is gone: see ``LogicalUnit/disconnect(_:)``.
     public func disconnect(_ nexus: Nexus) { forEach { $0.disconnect(nexus) } }
 
-    /// TARGET RESET: resets every unit.
-    public func reset() { forEach { $0.reset() } }
-
     private func forEach(_ body: (LogicalUnit) -> Void) {
         for unit in units.withLock({ Array($0.values) }) { body(unit) }
     }

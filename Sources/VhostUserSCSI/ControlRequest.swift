@@ -8,6 +8,8 @@ public enum ControlRequest: Equatable, Sendable {
     case add(UnitSpecification)
     /// `remove TARGET:LUN`: one goes.
     case remove(target: UInt8, lun: UInt16)
+    /// `resize TARGET:LUN`: what holds one's blocks has another size now.
+    case resize(target: UInt8, lun: UInt16)
     /// `counters`: what the request rings did.
     case counters
 
@@ -16,6 +18,7 @@ public enum ControlRequest: Equatable, Sendable {
         switch self {
         case .add(let unit): "add \(unit.text)"
         case .remove(let target, let lun): "remove \(target):\(lun)"
+        case .resize(let target, let lun): "resize \(target):\(lun)"
         case .counters: "counters"
         }
     }
@@ -27,6 +30,9 @@ public enum ControlRequest: Equatable, Sendable {
         case "remove" where words.count == 2:
             let (target, lun) = try UnitSpecification.address(String(words[1]), line)
             self = .remove(target: target, lun: lun)
+        case "resize" where words.count == 2:
+            let (target, lun) = try UnitSpecification.address(String(words[1]), line)
+            self = .resize(target: target, lun: lun)
         case "counters" where words.count == 1: self = .counters
         default: throw OperationError("parse", "\"\(line)\"", cause: "it is no request")
         }

@@ -34,6 +34,19 @@ struct DeviceEvent: Equatable, Sendable {
         )
     }
 
+    /// A unit has another size: the sense data that its next command meets, CAPACITY DATA HAS CHANGED, code first.
+    static func resized(target: UInt8, lun: UInt16) -> DeviceEvent {
+        DeviceEvent(
+            kind: UInt32(VIRTIO_SCSI_T_PARAM_CHANGE),
+            reason: 0x2a | 0x09 << 8,
+            target: target,
+            lun: lun
+        )
+    }
+
+    /// The virtio feature by which a driver wants it: `VIRTIO_SCSI_F_CHANGE` or `_HOTPLUG`.
+    var feature: UInt64 { kind == UInt32(VIRTIO_SCSI_T_PARAM_CHANGE) ? 1 << 2 : 1 << 1 }
+
     /// Nothing; for the flag alone.
     static let nothing = DeviceEvent(kind: UInt32(VIRTIO_SCSI_T_NO_EVENT), reason: 0, target: 0, lun: 0)
 

@@ -27,7 +27,8 @@ public final class SCSIHostDevice: VhostUserDevice {
     private var requests: [Int: RequestRing] = [:]
     private var control: ControlRing?
     private var event: EventRing?
-    private var usesHotplug = false
+    /// The features in use, as far as events go.
+    private var eventFeatures: UInt64 = 0
     /// Whether the units know of the front-end's driver.
     private var isKnown = false
 
@@ -55,7 +56,7 @@ public final class SCSIHostDevice: VhostUserDevice {
             serveControl()
         case 1:
             event = try EventRing(setup)
-            usesHotplug = setup.features & 2 != 0
+            eventFeatures = setup.features
         default:
             introduce(isContinued: setup.isContinued)
             requests[ring] = try RequestRing(
@@ -111,7 +112,7 @@ public final class SCSIHostDevice: VhostUserDevice {
 
     /// Tells the driver of something, where it wants that.
     func report(_ occurrence: DeviceEvent) {
-        guard usesHotplug else { return }
+        guard eventFeatures & occurrence.feature != 0 else { return }
         do throws(Errno) {
             try event?.report(occurrence)
         } catch {

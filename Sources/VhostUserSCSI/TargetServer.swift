@@ -276,11 +276,30 @@ extension TargetServer {
             }
             session?.device.report(.removed(target: target, lun: lun))
             return "removed \(target):\(lun)"
+        case .resize(let target, let lun): return try resize(target, lun)
         case .counters:
             let rings = (session?.device.counters ?? [:]).sorted { $0.key < $1.key }
             return rings.isEmpty
                 ? "no request ring runs"
                 : rings.map { "request-\($0.key - 2): \($0.value)" }.joined(separator: "; ")
         }
+    }
+
+    private func resize(_ target: UInt8, _ lun: UInt16) throws(OperationError) -> String {
+        let place = "\(target):\(lun)"
+        guard let unit = units[target]?[lun] else {
+            throw OperationError("resize", place, cause: "there is no \(place)")
+        }
+        let isAnother: Bool
+        do throws(Errno) {
+            isAnother = try unit.refreshCapacity()
+        } catch {
+            let protected = error == .notSupported
+            let cause = protected ? "its blocks have protection information" : error.description
+            throw OperationError("resize", place, cause: cause)
+        }
+        guard isAnother else { return "\(place) has \(unit.byteCount) bytes as before" }
+        session?.device.report(.resized(target: target, lun: lun))
+        return "\(place) has \(unit.byteCount) bytes now"
     }
 }

@@ -7,17 +7,18 @@ import VhostUserSCSI
 struct ServeControlCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ctl",
-        abstract: "Plug and unplug logical units of a server that runs, and see what it did.",
+        abstract: "Plug, unplug and resize logical units of a server that runs, and see what it did.",
         discussion: """
-            The guest is told over its event ring, and its driver adds or removes the disk.
+            The guest is told over its event ring, and its driver adds, removes or measures the disk.
             A relative path of a file is the server's.
 
             EXAMPLES
               ringside serve ctl add --control /run/ringside/disk.ctl 2=ramdisk:1G
               ringside serve ctl remove --control /run/ringside/disk.ctl 2
+              ringside serve ctl resize --control /run/ringside/disk.ctl 0
               ringside serve ctl counters --control /run/ringside/disk.ctl
             """,
-        subcommands: [Add.self, Remove.self, Counters.self]
+        subcommands: [Add.self, Remove.self, Resize.self, Counters.self]
     )
 
     struct Socket: ParsableArguments {
@@ -53,18 +54,32 @@ struct ServeControlCommand: ParsableCommand {
         func run() throws { try socket.send(.add(unit)) }
     }
 
-    struct Remove: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Remove a logical unit.")
-
-        @OptionGroup var socket: Socket
-
+    struct Place: ParsableArguments {
         @Option(help: "The unit's target.")
         var target: UInt8 = 0
 
         @Argument(help: "The unit's number.")
         var lun: UInt16
+    }
 
-        func run() throws { try socket.send(.remove(target: target, lun: lun)) }
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Remove a logical unit.")
+
+        @OptionGroup var socket: Socket
+        @OptionGroup var place: Place
+
+        func run() throws { try socket.send(.remove(target: place.target, lun: place.lun)) }
+    }
+
+    struct Resize: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take over the size that a logical unit's file or device has now."
+        )
+
+        @OptionGroup var socket: Socket
+        @OptionGroup var place: Place
+
+        func run() throws { try socket.send(.resize(target: place.target, lun: place.lun)) }
     }
 
     struct Counters: ParsableCommand {

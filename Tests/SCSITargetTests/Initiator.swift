@@ -110,3 +110,8 @@ func read16(_ address: UInt64, _ blocks: UInt64, flags: UInt8 = 0) -> [UInt8] {
 func write16(_ address: UInt64, _ blocks: UInt64, flags: UInt8 = 0) -> [UInt8] {
     [0x8a, flags] + bytes(address, 8) + bytes(blocks, 4) + [0, 0]
 }
+
+extension TargetDevice {
+    /// TARGET RESET: resets every unit.
+    func reset() { for lun in luns { self[lun]?.reset() } }
+}

@@ -122,12 +122,12 @@ struct TargetDeviceTests {
         )
         #expect(gate()?.isOpen == true && gate()?.isWritable == false)
         store.resize(blocks: 4)
-        unit.noteCapacityChange()
+        try unit.refreshCapacity()
         #expect(gate()?.isOpen == false && gate()?.blockCount == 4)
         #expect(initiator.send([0]).sense == [6, 0x2a, 9] && gate()?.isOpen == true)
         // Nothing is left: no command counts on a last block.
         store.resize(blocks: 0)
-        unit.noteCapacityChange()
+        try unit.refreshCapacity()
         #expect(initiator.send([0]).sense == [6, 0x2a, 9] && gate()?.blockCount == 0)
         for cdb: [UInt8] in [[0], [0x25] + bytes(0, 9), [0x9e, 0x10] + bytes(0, 14), read16(0, 0), [0x35]] {
             #expect(initiator.send(cdb).sense == [2, 0x3a, 0], "\(cdb)")
