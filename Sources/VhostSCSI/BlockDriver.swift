@@ -20,7 +20,9 @@ public final class BlockDriver: LoadTarget {
     public var queueCount: Int { rings.requests.count }
     let rings: InitiatorRings
     let isKernelDevice = false
-    private let features: VhostFeatures
+    let unit: (target: UInt8, lun: UInt16)? = nil
+    var place: String { name }
+    let features: VhostFeatures
     private let device: any SCSITransport
 
     /// Lays out memory and rings, and starts the device on them.
@@ -68,20 +70,6 @@ public final class BlockDriver: LoadTarget {
 
     /// Stops the device; the driver is of no use afterwards.
     public func detach() throws(OperationError) { try device.stop() }
-
-    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad] {
-        zip(rings.requests, jobs).map { queue, job in
-            RequestLoad(
-                queue,
-                job,
-                unit: nil,
-                place: name,
-                timeout: timeout,
-                batch: batch,
-                usesTables: features.contains(.indirectDescriptors)
-            )
-        }
-    }
 
     /// The capacity stands in front, in sectors of 512 bytes; the block size at offset 20.
     private static func capacity(_ bytes: [UInt8], _ features: VhostFeatures, _ name: String)

@@ -11,9 +11,30 @@ protocol LoadTarget {
     var rings: InitiatorRings { get }
     /// Whether a thread of the kernel serves the rings.
     var isKernelDevice: Bool { get }
+    /// Target and LUN; nil for a block device.
+    var unit: (target: UInt8, lun: UInt16)? { get }
+    /// What it is called where its requests fail.
+    var place: String { get }
+    /// How long a request may take, in seconds.
+    var timeout: Double { get }
+    var features: VhostFeatures { get }
+}
 
+extension LoadTarget {
     /// One load for each queue.
-    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad]
+    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad] {
+        zip(rings.requests, jobs).map { queue, job in
+            RequestLoad(
+                queue,
+                job,
+                unit: unit,
+                place: place,
+                timeout: timeout,
+                batch: batch,
+                usesTables: features.contains(.indirectDescriptors)
+            )
+        }
+    }
 }
 
 /// One load on each queue of a device, each on a thread of its own, from their start to their end.

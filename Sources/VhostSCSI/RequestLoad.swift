@@ -112,8 +112,8 @@ internal import Virtqueue
         }
     }
 
-    /// Ends a run whose device reports an error, has gone away, or has answered nothing for too long; to be called now and then, from
-    /// one thread.
+    /// Ends a run whose device reports an error, has gone away, or has answered nothing for too long; to be called now
+    /// and then, from one thread.
     func watch(_ watch: inout Watch) throws(Errno) {
         guard let events = queue.ring.events else { return }
         let now = MonotonicClock.nanoseconds

@@ -260,18 +260,8 @@ struct LoadedUnit: LoadTarget {
     var name: String { "LUN \(lun)" }
     var rings: InitiatorRings { initiator.rings }
     var isKernelDevice: Bool { initiator.isKernelDevice }
-
-    func loads(_ jobs: [RequestLoad.Job], batch: Int?) -> [RequestLoad] {
-        zip(rings.requests, jobs).map { queue, job in
-            RequestLoad(
-                queue,
-                job,
-                unit: (initiator.target, lun),
-                place: initiator.place(lun),
-                timeout: initiator.timeout,
-                batch: batch,
-                usesTables: initiator.features.contains(.indirectDescriptors)
-            )
-        }
-    }
+    var unit: (target: UInt8, lun: UInt16)? { (initiator.target, lun) }
+    var place: String { initiator.place(lun) }
+    var timeout: Double { initiator.timeout }
+    var features: VhostFeatures { initiator.features }
 }
