@@ -77,10 +77,8 @@ extension ModuleCycle {
             let needed =
                 try plan.dependencies.isEmpty ? LoadReport() : context.load(plan.dependencies.map(\.string))
             var rounds = CycleRounds(cycle: self, plan: plan, progress: progress)
-            let expedited = ExpeditedGracePeriods()
             rounds.report.dependencies = needed.inserted
             rounds.run(context)
-            expedited.restore()
             var report = rounds.report
             if report.fault == nil {
                 var unloaded = UnloadReport()
@@ -92,20 +90,6 @@ extension ModuleCycle {
             return report
         }
     }
-}
-
-/// Makes the kernel wait for its processors actively, which is what makes a round take milliseconds.
-private struct ExpeditedGracePeriods {
-    private let file: FilePath = "/sys/kernel/rcu_expedited"
-    private let before: String?
-
-    init() {
-        before = file.linesIfReadable().first.map(String.init)
-        // Where it cannot be set, rounds only take longer.
-        _ = Result { try file.write("1".utf8) }
-    }
-
-    func restore() { _ = Result { try before.map { try file.write($0.utf8) } } }
 }
 
 private struct CycleRounds {
@@ -132,8 +116,10 @@ private struct CycleRounds {
                 let start = MonotonicClock.nanoseconds
                 defer { rounds.append(MonotonicClock.nanoseconds - start) }
                 try passRound(round, context, messages)
-                if round == 1 { watch = makeWatch() } else { try measure(round, &watch) }
+                let isLast = round == cycle.options.rounds || progress.isToEnd
+                if round == 1 { watch = makeWatch() } else { try measure(round, isLast: isLast, &watch) }
                 report.goodRounds = round
+                if isLast { break }
             }
         } catch {
             report.fault = error.fault
@@ -206,8 +192,7 @@ private struct CycleRounds {
     }
 
     /// A rough look after each round; an exact one where that one is suspicious, when it is due, and at the end.
-    private mutating func measure(_ round: Int, _ watch: inout MemoryWatch?) throws(BadRound) {
-        let isLast = round == cycle.options.rounds
+    private mutating func measure(_ round: Int, isLast: Bool, _ watch: inout MemoryWatch?) throws(BadRound) {
         let isDue = isLast || round % cycle.options.measureInterval == 0
         let lastGoodRound: Int
         let growth: [MemoryGrowth]

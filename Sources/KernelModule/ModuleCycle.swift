@@ -42,11 +42,14 @@ public struct ModuleCycle: Sendable {
 
     /// Runs the rounds.
     ///
+    /// - Parameter isToEnd: asked ten times a second; once it says so, the round that runs is the last one.
     /// - Returns: the report; a bad round is in its `fault`.
     /// - Throws: `OperationError` where not even the first round could begin.
-    public func run() throws(OperationError) -> CycleReport {
+    public func run(until isToEnd: () -> Bool = { false }) throws(OperationError) -> CycleReport {
         let progress = try CycleProgress(name)
         let log = KernelMessages(log: running.log)
+        let expedited = ExpeditedGracePeriods()
+        defer { expedited.restore() }
         let thread: SystemThread
         do throws(Errno) {
             thread = try SystemThread { progress.finish(work(progress)) }
@@ -61,6 +64,7 @@ public struct ModuleCycle: Sendable {
             if progress.timeInKernel > options.timeLimit {
                 return abandoned(progress, .hang, log.takeNew())
             }
+            if isToEnd() { progress.end() }
         }
     }
 
@@ -104,6 +108,20 @@ public struct ModuleCycle: Sendable {
     }
 }
 
+/// Makes the kernel wait for its processors actively, which is what makes a round take milliseconds.
+private struct ExpeditedGracePeriods {
+    private let file: FilePath = "/sys/kernel/rcu_expedited"
+    private let before: String?
+
+    init() {
+        before = file.linesIfReadable().first.map(String.init)
+        // Where it cannot be set, rounds only take longer.
+        _ = Result { try file.write("1".utf8) }
+    }
+
+    func restore() { _ = Result { try before.map { try file.write($0.utf8) } } }
+}
+
 extension [String] {
     /// The worst trouble that the kernel's messages tell of, as "the kernel …: MESSAGE".
     var trouble: String? {
@@ -126,6 +144,7 @@ final class CycleProgress: Sendable {
     private let step: Mutex<Step>
     private let result = Mutex<Result<CycleReport, OperationError>?>(nil)
     private let done: EventFD
+    private let ends = Atomic(false)
 
     init(_ name: String) throws(OperationError) {
         step = Mutex(
@@ -149,6 +168,11 @@ final class CycleProgress: Sendable {
         guard ["load", "unload"].contains(step.phase) else { return .zero }
         return .nanoseconds(Int64(MonotonicClock.nanoseconds - step.since))
     }
+
+    /// Whether the round that runs is to be the last one.
+    var isToEnd: Bool { ends.load(ordering: .relaxed) }
+
+    func end() { ends.store(true, ordering: .relaxed) }
 
     func enter(_ phase: String, _ report: CycleReport) {
         let now = MonotonicClock.nanoseconds

@@ -14,7 +14,8 @@ struct ModuleCycleCommand: ParsableCommand {
             oops or anything left behind, when a load or unload hangs, or when slab caches or vmalloc mappings stay \
             larger. Memory is compared with what it was after the first round: roughly after each round, exactly every \
             few. What grows by less than a slab for each processor is not seen, and less than 64 KiB only once it \
-            has grown twice. What the module depends on is loaded before the first round and unloaded after the last.
+            has grown twice. What the module depends on is loaded before the first round and unloaded after the last. \
+            SIGINT, SIGTERM and SIGHUP make the round that runs the last one.
 
             This may crash the kernel that it runs on. In a test VM it crashes only that:
 
@@ -84,11 +85,23 @@ struct ModuleCycleCommand: ParsableCommand {
         options.ignoresBlacklist = ignoreBlacklist
         let cycle = try tree.cycle(name, options: options)
         if dryRun { return try output.print(cycle.plan()) { describe(plan: $0) } }
+        // Before any thread or process is started, which would not have them blocked.
+        let signals = try SystemCalls.signalDescriptor(for: [SIGINT, SIGTERM, SIGHUP])
         let user = try meanwhile.map(Repetition.init)
         defer { user?.end() }
-        let report = try cycle.run()
+        var signal: CInt?
+        let report = try cycle.run {
+            // EAGAIN while none has come.
+            if case .success(let number?) = Result(catching: { try SystemCalls.nextSignal(from: signals) }) {
+                signal = number
+            }
+            return signal != nil
+        }
         if output.json || report.fault == nil { try output.print(report) { describe($0) } }
-        guard let fault = report.fault else { return }
+        guard let fault = report.fault else {
+            if let signal { throw ExitCode(128 + signal) }
+            return
+        }
         if output.json { throw ExitCode.failure }
         throw fault.error(report)
     }
@@ -105,7 +118,8 @@ struct ModuleCycleCommand: ParsableCommand {
             [name, times.minimum.asMilliseconds, times.median.asMilliseconds, times.maximum.asMilliseconds]
         }
         let each = (report.allRounds / max(1, report.goodRounds)).asMilliseconds
-        var lines = ["\(report.module): \(report.goodRounds) rounds without fault, \(each) ms each"]
+        let count = report.goodRounds < report.requestedRounds ? " of \(report.requestedRounds)" : ""
+        var lines = ["\(report.module): \(report.goodRounds)\(count) rounds without fault, \(each) ms each"]
         lines.append("\(Table(columns: ["STEP", "MIN MS", "MEDIAN MS", "MAX MS"], rows: rows))")
         lines.append(report.memoryUnwatched.map { "memory was not watched: \($0)" } ?? "memory: no growth")
         if !report.leftLoaded.isEmpty { lines.append("left loaded: \(report.leftLoaded.list)") }
@@ -118,9 +132,17 @@ private struct Repetition {
     private let shell: ChildProcess
 
     init(_ line: String) throws {
-        let script = "exec </dev/null >/dev/null 2>&1; while :; do \(line)\ndone"
+        // The pipe that it reads ends with this process, however that ends; all that the line has started goes then.
+        let script = """
+            exec 3<&0 </dev/null >/dev/null 2>&1
+            /bin/sh -c "$1" 3<&- &
+            read _ <&3; kill -KILL 0
+            """
         let path = SystemCalls.environmentValue("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"
-        shell = try ChildProcess.spawn(arguments: ["/bin/sh", "-c", script], environment: ["PATH=\(path)"])
+        shell = try ChildProcess.spawn(
+            arguments: ["/bin/sh", "-c", script, "sh", "while :; do \(line)\ndone"],
+            environment: ["PATH=\(path)"]
+        )
     }
 
     func end() {

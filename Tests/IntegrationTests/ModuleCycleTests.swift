@@ -15,6 +15,16 @@ import Testing
             #expect(cycle.status == 0, "\(cycle.error)")
             #expect(cycle.output.hasPrefix("vhost_scsi: 200 rounds without fault, "))
             #expect(cycle.output.contains("\nmemory: no growth"))
+            let line = "ringside module cycle vhost_scsi -n 1000000 --meanwhile 'cat /proc/uptime'"
+            let ended = try await host.run("\(line) & sleep 3; kill -TERM $!; wait $!; echo $?")
+            #expect(ended.output.contains(" of 1000000 rounds without fault, "), "\(ended)")
+            #expect(ended.output.hasSuffix("\n143\n"), "\(ended)")
+            let users = "pgrep -af [/]proc/uptime"
+            #expect(try await host.run("\(users); cat /sys/kernel/rcu_expedited").output == "0\n")
+            let tree = "cycle /modules/t_hello.ko -n 1000000 --meanwhile 'cat /proc/uptime'"
+            _ = try await host.run("ringside module \(tree) & sleep 2; kill -KILL $!")
+            #expect(try await host.run("sleep 1; \(users)").output == "")
+            _ = try await host.run("echo 0 >/sys/kernel/rcu_expedited; rmmod t_hello")
             let plan = try await host.module("cycle --dry-run vhost_scsi -n 7")
             #expect(plan.output.hasPrefix("would load "))
             #expect(plan.output.contains("would load and unload vhost_scsi ("))
