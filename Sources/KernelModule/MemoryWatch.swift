@@ -89,9 +89,13 @@ struct MemoryWatch: ~Copyable {
         for delay in [5_000, 50_000, 200_000, 500_000] as [UInt32] where !grown.isEmpty {
             source.reclaimSlabs()
             usleep(delay)
-            // Of all caches, because each one's shrinking allocates in others.
+            // Of all caches, because each one's shrinking allocates in others; and at last of those that are doubted,
+            // because other programs soon have a new stock of free objects in them.
             source.shrink(caches)
-            grown = try look()
+            let names = Set(grown.map(\.name))
+            source.shrink(names)
+            // What is lost is there at each look.
+            grown = try look().filter { names.contains($0.name) }
         }
         let names = Set(grown.map(\.name))
         for growth in first where !names.contains(growth.name) { noise[growth.name] = growth.objects * 2 }
