@@ -108,6 +108,10 @@ import Testing
         for tries in $(seq 300); do [ -e $unit ] || break; sleep 0.1; done
         [ ! -e $unit ]
         echo gone
+        tell growing
+        before=$(cat /sys/block/sda/size)
+        for tries in $(seq 300); do [ $(cat /sys/block/sda/size) = $before ] || break; sleep 0.1; done
+        echo $(( $(cat /sys/block/sda/size) - before ))
         """
 
     @Test func unitsComeAndGoWhileTheGuestRuns() async throws {
@@ -120,7 +124,10 @@ import Testing
             #expect(again.status == 1 && again.error.contains("0:7 is there already"))
             try await server.waitForDisk(toSay: "present")
             #expect(try await server.control("remove", "7").output == "removed 0:7\n")
-            #expect(try await outcome.output == "4096\ngone\n")
+            try await server.waitForDisk(toSay: "growing")
+            #expect(try await Host.shell("truncate -s +1M \(server.disk)").status == 0)
+            #expect(try await server.control("resize", "0").output.hasSuffix(" bytes now\n"))
+            #expect(try await outcome.output == "4096\ngone\n2048\n")
             try await server.stop()
         }
     }
