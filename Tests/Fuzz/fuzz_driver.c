@@ -16,6 +16,7 @@ struct fuzz {
 	struct vq_driver driver;
 	struct vring_desc table[FUZZ_PIECES];
 	__u8 outstanding[256];
+	__u32 writable[256];
 	__u32 count;
 };
 
@@ -26,6 +27,7 @@ static void fuzz_add(struct input *input, struct fuzz *fuzz)
 	struct vq_buffer buffers[FUZZ_PIECES];
 	__u8 cookie = input_u8(input), kind = input_u8(input);
 	__u32 readable = kind & 3, writable = kind >> 2 & 3;
+	__u32 bytes = 0;
 	int error;
 
 	if (fuzz->outstanding[cookie])
@@ -34,6 +36,8 @@ static void fuzz_add(struct input *input, struct fuzz *fuzz)
 		buffers[i].addr = input_u8(input);
 		buffers[i].len = input_u16(input);
 	}
+	for (__u32 i = readable; i < readable + writable; i++)
+		bytes += buffers[i].len;
 	if (kind & 16)
 		error = vq_driver_add_indirect(&fuzz->driver, &indirect,
 					       buffers, readable, writable,
@@ -47,25 +51,37 @@ static void fuzz_add(struct input *input, struct fuzz *fuzz)
 		return;
 	}
 	fuzz->outstanding[cookie] = 1;
+	fuzz->writable[cookie] = bytes;
 	fuzz->count++;
 }
 
-static void fuzz_reap(struct fuzz *fuzz)
+static void fuzz_take(struct fuzz *fuzz, const struct vq_completion *done)
+{
+	CHECK(done->cookie < 256);
+	CHECK(fuzz->outstanding[done->cookie]);
+	CHECK(done->len <= fuzz->writable[done->cookie]);
+	fuzz->outstanding[done->cookie] = 0;
+	fuzz->count--;
+}
+
+static void fuzz_reap(struct fuzz *fuzz, bool one)
 {
 	struct vq_completion done[4];
-	__u32 count;
-	int error = vq_driver_reap(&fuzz->driver, done, 4, &count);
+	__u32 count = 0;
+	int error;
 
+	if (one) {
+		error = vq_driver_get_used(&fuzz->driver, done);
+		count = !error;
+		error = error == -EAGAIN ? 0 : error;
+	} else {
+		error = vq_driver_reap(&fuzz->driver, done, 4, &count);
+	}
 	CHECK(!error || !count);
 	CHECK(!error || error == -EINVAL || error == -EMSGSIZE);
 	CHECK(fuzz->driver.free_count <= fuzz->driver.num);
-	for (__u32 i = 0; i < count; i++) {
-		CHECK(done[i].cookie < 256);
-		CHECK(fuzz->outstanding[done[i].cookie]);
-		CHECK(done[i].len <= 3 * 0xffff);
-		fuzz->outstanding[done[i].cookie] = 0;
-		fuzz->count--;
-	}
+	for (__u32 i = 0; i < count; i++)
+		fuzz_take(fuzz, &done[i]);
 	/* When all is back, all is free. */
 	if (!fuzz->count)
 		CHECK(fuzz->driver.free_count == fuzz->driver.num);
@@ -94,15 +110,19 @@ static void fuzz_give(struct input *input, struct fuzz *fuzz)
 static void fuzz_step(struct input *input, struct fuzz *fuzz)
 {
 	struct vring_used *used = fuzz->rings.used;
+	__u8 kind = input_u8(input);
 	__u16 index;
 
-	switch (input_u8(input) % 8) {
+	switch (kind % 8) {
 	case 0:
 	case 1:
 		fuzz_add(input, fuzz);
 		break;
 	case 2:
-		vq_driver_kick_prepare(&fuzz->driver);
+		if (kind & 8)
+			vq_driver_publish(&fuzz->driver);
+		else
+			vq_driver_kick_prepare(&fuzz->driver);
 		break;
 	case 3:
 		if (fuzz->driver.packed)
@@ -120,14 +140,17 @@ static void fuzz_step(struct input *input, struct fuzz *fuzz)
 					input_u8(input) % 8);
 		break;
 	case 5:
-		fuzz_reap(fuzz);
+		fuzz_reap(fuzz, kind & 8);
 		break;
 	case 6:
 		fuzz_scribble(input, fuzz);
 		break;
 	default:
 		vq_driver_disable_callback(&fuzz->driver);
-		vq_driver_enable_callback(&fuzz->driver);
+		if (kind & 8)
+			vq_driver_delay_callback(&fuzz->driver, kind >> 4);
+		else
+			vq_driver_enable_callback(&fuzz->driver);
 	}
 }
 
