@@ -10,6 +10,8 @@ struct VectorTests {
     static let eventCount = vectorCount { unsafe event_vector_at($0) != nil }
     static let orderCount = vectorCount { unsafe order_vector_at($0) != nil }
     static let requestCount = vectorCount { unsafe request_vector_at($0) != nil }
+    static let controlCount = vectorCount { unsafe control_vector_at($0) != nil }
+    static let answerCount = vectorCount { unsafe answer_vector_at($0) != nil }
 
     /// Lends memory for a mock driver.
     @safe private func withStorage(_ body: (UnsafeMutableRawPointer) -> UnsafePointer<CChar>?) -> String? {
@@ -63,6 +65,22 @@ struct VectorTests {
         guard let vector = unsafe request_vector_at(index) else { return }
         let name = unsafe String(cString: vector.pointee.name)
         let fault = withStorage { unsafe request_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<controlCount)
+    func controlRequests(_ index: UInt32) {
+        guard let vector = unsafe control_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe control_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<answerCount)
+    func answers(_ index: UInt32) {
+        guard let vector = unsafe answer_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe answer_vector_run(vector, $0) }
         #expect(fault == nil, "\(name)")
     }
 }

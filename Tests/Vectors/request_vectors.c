@@ -94,8 +94,8 @@ static void request_vector_place(const struct request_vector *vector, void *at)
 }
 
 /* Cuts @bytes at @base in segments of @piece bytes. */
-static __u32 request_vector_cut(char *base, __u64 bytes, __u32 piece,
-				struct vq_segment *segments)
+static __u32 vector_cut(char *base, __u64 bytes, __u32 piece,
+			struct vq_segment *segments)
 {
 	__u32 count = 0;
 
@@ -104,6 +104,24 @@ static __u32 request_vector_cut(char *base, __u64 bytes, __u32 piece,
 		segments[count].len = min_t(__u64, piece, bytes - at);
 	}
 	return count;
+}
+
+/* Behind both parts in storage: too much for the kernel's stack. */
+#define SEGMENTS_AT 8192
+
+void vector_chain_lay(struct vq_chain *chain, void *storage, __u32 out,
+		      __u32 in, __u32 piece)
+{
+	char *at = storage;
+	struct vq_segment *segments = (void *)(at + SEGMENTS_AT);
+
+	memset(chain, 0, sizeof(*chain));
+	chain->segments = segments;
+	chain->readable_bytes = out;
+	chain->writable_bytes = in;
+	chain->readable = vector_cut(at, out, piece, segments);
+	chain->writable =
+		vector_cut(at + 4096, in, piece, segments + chain->readable);
 }
 
 static const char *request_vector_check(const struct request_vector *vector,
@@ -129,27 +147,17 @@ static const char *request_vector_check(const struct request_vector *vector,
 	return request.pi_bytes == vector->pi_bytes ? NULL : "PI";
 }
 
-/* Behind both parts in storage: too much for the kernel's stack. */
-#define REQUEST_SEGMENTS_AT 8192
-
 const char *request_vector_run(const struct request_vector *vector,
 			       void *storage)
 {
 	static const __u32 pieces[] = {4096, 108, 51, 7};
 	const char *fault = NULL;
-	char *out = storage;
-	struct vq_segment *segments = (void *)(out + REQUEST_SEGMENTS_AT);
-	struct vq_chain chain = {.segments = segments};
+	struct vq_chain chain;
 
-	chain.readable_bytes = vector->out;
-	chain.writable_bytes = vector->in;
-	request_vector_place(vector, out);
+	request_vector_place(vector, storage);
 	for (__u32 i = 0; !fault && i < 4; i++) {
-		chain.readable = request_vector_cut(out, vector->out, pieces[i],
-						    segments);
-		chain.writable =
-			request_vector_cut(out + 4096, vector->in, pieces[i],
-					   segments + chain.readable);
+		vector_chain_lay(&chain, storage, vector->out, vector->in,
+				 pieces[i]);
 		fault = request_vector_check(vector, &chain);
 	}
 	return fault;

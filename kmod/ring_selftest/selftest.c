@@ -62,6 +62,8 @@ static void selftest_run(void *storage)
 	SELFTEST_RUN(event, storage);
 	SELFTEST_RUN(order, storage);
 	SELFTEST_RUN(request, storage);
+	SELFTEST_RUN(control, storage);
+	SELFTEST_RUN(answer, storage);
 }
 
 static void selftest_show_time(struct seq_file *file, const char *name,

@@ -213,6 +213,71 @@ struct request_vector {
 };
 
 /**
+ * struct control_vector - a request of the control queue, and its answer
+ * @name: what it is about
+ * @out: bytes of the readable part
+ * @in: bytes of the writable part
+ * @header: what the readable part begins with
+ * @error: what parsing must return, as a positive errno
+ * @type: type wanted, also with EINVAL
+ * @subtype: subtype wanted
+ * @target: target wanted
+ * @number: LUN wanted
+ * @tag: tag wanted
+ * @events: events wanted
+ * @answer: bytes of the answer wanted, of which all but the last are 0
+ */
+struct control_vector {
+	const char *name;
+	__u32 out;
+	__u32 in;
+	__u8 header[24];
+	int error;
+	__u32 type;
+	__u32 subtype;
+	__u8 target;
+	__u16 number;
+	__u64 tag;
+	__u32 events;
+	__u32 answer;
+};
+
+/**
+ * struct answer_vector - how a command ended
+ * @name: what it is about
+ * @in: bytes of the writable part
+ * @response: VIRTIO_SCSI_S_*
+ * @status: SCSI status
+ * @qualifier: status qualifier
+ * @resid: bytes of data that were not transferred
+ * @sense_bytes: bytes of sense data, which count from 1
+ * @error: what writing must return, as a positive errno
+ * @head: the first bytes of the answer wanted; sense data follows
+ */
+struct answer_vector {
+	const char *name;
+	__u32 in;
+	__u8 response;
+	__u8 status;
+	__u16 qualifier;
+	__u32 resid;
+	__u32 sense_bytes;
+	int error;
+	__u8 head[12];
+};
+
+/**
+ * vector_chain_lay() - make a chain over the storage of a vector
+ * @chain: the chain
+ * @storage: MOCK_BYTES: the readable part is at 0, the writable one at 4096
+ * @out: bytes of the readable part
+ * @in: bytes of the writable part
+ * @piece: bytes of each segment but the last one of a part
+ */
+void vector_chain_lay(struct vq_chain *chain, void *storage, __u32 out,
+		      __u32 in, __u32 piece);
+
+/**
  * chain_vector_at() - the vectors by number
  * @index: which
  *
@@ -259,6 +324,22 @@ const struct order_vector *order_vector_at(__u32 index);
  * Return: the vector, NULL behind the last.
  */
 const struct request_vector *request_vector_at(__u32 index);
+
+/**
+ * control_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct control_vector *control_vector_at(__u32 index);
+
+/**
+ * answer_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct answer_vector *answer_vector_at(__u32 index);
 
 /**
  * chain_vector_run() - pop the chain, twice if it is at fault
@@ -316,5 +397,25 @@ const char *order_vector_run(const struct order_vector *vector, void *storage);
  */
 const char *request_vector_run(const struct request_vector *vector,
 			       void *storage);
+
+/**
+ * control_vector_run() - parse and answer the request, in pieces of any size
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *control_vector_run(const struct control_vector *vector,
+			       void *storage);
+
+/**
+ * answer_vector_run() - write the answer, in pieces of any size
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *answer_vector_run(const struct answer_vector *vector,
+			      void *storage);
 
 #endif
