@@ -27,15 +27,12 @@ public struct SCSIEvent: Equatable, Sendable {
     /// Whether earlier events were lost for want of a buffer, `VIRTIO_SCSI_T_EVENTS_MISSED`.
     public let hasMissedEvents: Bool
 
-    /// - Parameters:
-    ///   - event, reason: as they stand in the buffer, in the machine's byte order.
-    ///   - lun: its eight bytes.
-    init(event: UInt32, reason: UInt32, lun bytes: [UInt8]) {
-        hasMissedEvents = event >> 31 != 0
-        target = bytes[1]
-        lun = UInt16(bytes[2] & 0x3f) << 8 | UInt16(bytes[3])
+    init(_ event: vscsi_event) {
+        hasMissedEvents = event.missed
+        target = event.address.target
+        lun = event.address.lun
         kind =
-            switch (event & 0x7fff_ffff, reason) {
+            switch (event.type, event.reason) {
             case (0, _): .none
             case (1, 1): .added
             case (1, 2): .removed
@@ -98,13 +95,12 @@ final class EventQueue {
     }
 
     private func read(_ slot: GuestBuffer) -> SCSIEvent {
-        memory.read(slot) { bytes in
-            // struct virtio_scsi_event: the event, the unit's eight bytes, the reason; 16 bytes as the buffer has.
-            SCSIEvent(
-                event: unsafe bytes.unsafeLoad(as: UInt32.self),
-                reason: unsafe bytes.unsafeLoad(fromByteOffset: 12, as: UInt32.self),
-                lun: (4..<12).map { unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
-            )
+        var wire = memory.read(slot) { bytes in
+            // The buffer has exactly the structure's size; the copy no longer changes.
+            unsafe bytes.unsafeLoad(as: virtio_scsi_event.self)
         }
+        var event = vscsi_event()
+        unsafe vscsi_event_parse(&wire, &event)
+        return SCSIEvent(event)
     }
 }

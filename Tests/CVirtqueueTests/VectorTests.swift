@@ -12,6 +12,7 @@ struct VectorTests {
     static let requestCount = vectorCount { unsafe request_vector_at($0) != nil }
     static let controlCount = vectorCount { unsafe control_vector_at($0) != nil }
     static let answerCount = vectorCount { unsafe answer_vector_at($0) != nil }
+    static let reportCount = vectorCount { unsafe report_vector_at($0) != nil }
 
     /// Lends memory for a mock driver.
     @safe private func withStorage(_ body: (UnsafeMutableRawPointer) -> UnsafePointer<CChar>?) -> String? {
@@ -81,6 +82,14 @@ struct VectorTests {
         guard let vector = unsafe answer_vector_at(index) else { return }
         let name = unsafe String(cString: vector.pointee.name)
         let fault = withStorage { unsafe answer_vector_run(vector, $0) }
+        #expect(fault == nil, "\(name)")
+    }
+
+    @Test(arguments: 0..<reportCount)
+    func reports(_ index: UInt32) {
+        guard let vector = unsafe report_vector_at(index) else { return }
+        let name = unsafe String(cString: vector.pointee.name)
+        let fault = withStorage { unsafe report_vector_run(vector, $0) }
         #expect(fault == nil, "\(name)")
     }
 }

@@ -6,22 +6,22 @@ import Testing
 @testable import VhostSCSI
 
 @Suite struct SCSIEventTests {
-    private func event(_ event: UInt32, _ reason: UInt32, _ lun: [UInt8]) -> SCSIEvent {
-        SCSIEvent(event: event, reason: reason, lun: lun + [0, 0, 0, 0])
+    private func event(_ type: UInt32, _ reason: UInt32, missed: Bool = false) -> SCSIEvent {
+        let address = vscsi_address(target: 5, lun: 300)
+        return SCSIEvent(vscsi_event(type: type, reason: reason, address: address, missed: missed))
     }
 
     @Test func aUnitComesAndGoes() {
-        let added = event(1, 1, [1, 5, 0x41, 0x2c])
+        let added = event(1, 1)
         #expect(added.kind == .added && added.target == 5 && added.lun == 300 && !added.hasMissedEvents)
-        #expect(event(1, 2, [1, 5, 0, 7]).kind == .removed)
-        #expect(event(1, 2, [1, 5, 0, 7]).lun == 7)
+        #expect(event(1, 2).kind == .removed)
+        #expect(event(3, 0x1001).kind == .other(event: 3, reason: 0x1001))
     }
 
     @Test func whatWasMissedIsSaid() {
-        #expect(event(0x8000_0000, 0, [0, 0, 0, 0]).kind == .none)
-        #expect(event(0x8000_0000, 0, [0, 0, 0, 0]).hasMissedEvents)
-        #expect(event(0x8000_0001, 1, [1, 1, 0, 2]).kind == .added)
-        #expect(event(3, 0x1001, [1, 1, 0, 2]).kind == .other(event: 3, reason: 0x1001))
+        #expect(event(0, 0, missed: true).kind == .none)
+        #expect(event(0, 0, missed: true).hasMissedEvents)
+        #expect(event(1, 1, missed: true).kind == .added)
     }
 }
 

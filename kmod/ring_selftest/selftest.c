@@ -64,6 +64,7 @@ static void selftest_run(void *storage)
 	SELFTEST_RUN(request, storage);
 	SELFTEST_RUN(control, storage);
 	SELFTEST_RUN(answer, storage);
+	SELFTEST_RUN(report, storage);
 }
 
 static void selftest_show_time(struct seq_file *file, const char *name,

@@ -254,6 +254,43 @@ int vscsi_control_respond(const struct vq_chain *chain,
 			  const struct vscsi_control *control, __u8 response);
 
 /**
+ * struct vscsi_event - something that happened to the device
+ * @type: VIRTIO_SCSI_T_NO_EVENT, _TRANSPORT_RESET, _ASYNC_NOTIFY or
+ *	_PARAM_CHANGE
+ * @reason: what happened, by the type
+ * @address: the logical unit; without meaning where there is no event
+ * @missed: whether earlier events had no buffer, VIRTIO_SCSI_T_EVENTS_MISSED
+ */
+struct vscsi_event {
+	__u32 type;
+	__u32 reason;
+	struct vscsi_address address;
+	_Bool missed;
+};
+
+/**
+ * vscsi_event_write() - report an event
+ * @event: the event
+ * @chain: a chain of the event queue
+ *
+ * A LUN below 256 has no addressing method, as with the kernel's target, for
+ * Linux's driver takes its bits for a part of the number.
+ *
+ * Return: 0; -ENOSPC if the writable part has no room for it; or -EINVAL for a
+ * LUN above VSCSI_LUN_MAX.
+ */
+int vscsi_event_write(const struct vscsi_event *event,
+		      const struct vq_chain *chain);
+
+/**
+ * vscsi_event_parse() - read what the device reported
+ * @wire: the event, in memory that the device can still write
+ * @event: the event
+ */
+void vscsi_event_parse(const struct virtio_scsi_event *wire,
+		       struct vscsi_event *event);
+
+/**
  * vscsi_cdb_test_unit_ready() - TEST UNIT READY
  * @cdb: the command
  */

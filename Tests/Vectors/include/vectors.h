@@ -267,6 +267,30 @@ struct answer_vector {
 };
 
 /**
+ * struct report_vector - an event of the device
+ * @name: what it is about
+ * @in: bytes of the writable part
+ * @type: VIRTIO_SCSI_T_*
+ * @reason: reason
+ * @target: target
+ * @number: LUN
+ * @missed: whether events were missed
+ * @error: what writing must return, as a positive errno
+ * @wire: the bytes wanted
+ */
+struct report_vector {
+	const char *name;
+	__u32 in;
+	__u32 type;
+	__u32 reason;
+	__u8 target;
+	__u16 number;
+	_Bool missed;
+	int error;
+	__u8 wire[16];
+};
+
+/**
  * vector_chain_lay() - make a chain over the storage of a vector
  * @chain: the chain
  * @storage: MOCK_BYTES: the readable part is at 0, the writable one at 4096
@@ -340,6 +364,14 @@ const struct control_vector *control_vector_at(__u32 index);
  * Return: the vector, NULL behind the last.
  */
 const struct answer_vector *answer_vector_at(__u32 index);
+
+/**
+ * report_vector_at() - the vectors by number
+ * @index: which
+ *
+ * Return: the vector, NULL behind the last.
+ */
+const struct report_vector *report_vector_at(__u32 index);
 
 /**
  * chain_vector_run() - pop the chain, twice if it is at fault
@@ -416,6 +448,16 @@ const char *control_vector_run(const struct control_vector *vector,
  * Return: NULL, or what went wrong.
  */
 const char *answer_vector_run(const struct answer_vector *vector,
+			      void *storage);
+
+/**
+ * report_vector_run() - write the event in pieces of any size, and read it
+ * @vector: the vector
+ * @storage: MOCK_BYTES, aligned to 64
+ *
+ * Return: NULL, or what went wrong.
+ */
+const char *report_vector_run(const struct report_vector *vector,
 			      void *storage);
 
 #endif
