@@ -20,6 +20,8 @@ public struct KernelFigures: Codable, Equatable, Sendable {
     /// The first of those, and why.
     public var failures: [String]
     public var figures: [Figure]
+    /// Why there are no figures, as a positive errno: a chain did not come as it should, or there was no memory.
+    public var timingError: CInt?
 
     /// - Throws: `OperationError` where the file is not there, with how to get it, or says something else.
     public init(reading path: FilePath = defaultPath) throws(OperationError) {
@@ -40,7 +42,8 @@ public struct KernelFigures: Codable, Equatable, Sendable {
         self = figures
     }
 
-    /// Lines `FAILED vector: why`, `vectors: 7 passed, 0 failed` and `what: 12.3 ns`; `nil` for anything else.
+    /// Lines `FAILED vector: why`, `vectors: 7 passed, 0 failed`, and `what: 12.3 ns` or `timing: error -5`; `nil` for
+    /// anything else.
     init?(parsing text: String) {
         (failures, figures) = ([], [])
         var counts: [Int]?
@@ -50,6 +53,8 @@ public struct KernelFigures: Codable, Equatable, Sendable {
                 failures.append(String(line.dropFirst("FAILED ".count)))
             } else if words.first == "vectors:" {
                 counts = words.compactMap { Int($0) }
+            } else if line.hasPrefix(Self.noTiming), let errno = CInt(line.dropFirst(Self.noTiming.count)) {
+                timingError = errno
             } else if let figure = Self.figure(line) {
                 figures.append(figure)
             } else {
@@ -59,6 +64,8 @@ public struct KernelFigures: Codable, Equatable, Sendable {
         guard let counts, counts.count == 2 else { return nil }
         (passed, failed) = (counts[0], counts[1])
     }
+
+    private static let noTiming = "timing: error -"
 
     private static func figure(_ line: Substring) -> Figure? {
         let parts = line.split(separator: ":")

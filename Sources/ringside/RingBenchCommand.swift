@@ -135,8 +135,12 @@ struct RingBenchCommand: ParsableCommand {
         try output.print(figures) { figures in
             let failures = figures.failures.map { "failed: \($0)\n" }.joined()
             let rows = figures.figures.map { [$0.name, $0.nanoseconds.fixed(1)] }
-            return failures + "\(figures.passed) vectors passed, \(figures.failed) failed in the kernel\n"
-                + Table(columns: ["device side", "ns"], rows: rows).description
+            let verdict = "\(figures.passed) vectors passed, \(figures.failed) failed in the kernel\n"
+            let table = rows.isEmpty ? "" : Table(columns: ["device side", "ns"], rows: rows).description
+            return failures + verdict + table
+        }
+        if let errno = figures.timingError {
+            throw OperationError("measure", "the device side in the kernel", errno: Errno(rawValue: errno))
         }
         if figures.failed > 0 { throw ExitCode(1) }
     }

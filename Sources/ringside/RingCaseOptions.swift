@@ -46,7 +46,7 @@ struct RingCaseOptions: ParsableArguments {
     @Option(help: "Regions of guest memory among which buffers take turns, 1 to 8.")
     var regions = 1
 
-    @Flag(help: "Go by flags instead of VIRTIO_RING_F_EVENT_IDX.")
+    @Flag(help: "Go by flags instead of VIRTIO_RING_F_EVENT_IDX; device and poll never signal.")
     var noEventIndex = false
 
     @Flag(help: "Use VIRTIO_F_IN_ORDER.")

@@ -164,6 +164,8 @@ struct KernelFiguresTests {
         #expect(figures.figures.map(\.nanoseconds) == [10.4])
         let failed = try read("FAILED loop of two: result\nvectors: 110 passed, 1 failed\n")
         #expect(failed.failures == ["loop of two: result"] && failed.failed == 1)
+        let unmeasured = try read("vectors: 147 passed, 0 failed\ntiming: error -12\n")
+        #expect(unmeasured.passed == 147 && unmeasured.timingError == 12 && unmeasured.figures.isEmpty)
     }
 
     @Test(arguments: ["", "vectors: many\n", "timing: error -5\n", "vectors: 1 passed, 0 failed\nx: 3 ms\n"])
