@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 import SystemPackage
 import Testing
 
@@ -22,7 +23,9 @@ import Testing
         return program
     }
 
+    /// `RINGSIDE_RINGS` of them, 200 by default.
     @Test func theCoreAndTheKernelMakeTheSameOfEachRing() async throws {
+        let rings = SystemCalls.environmentValue("RINGSIDE_RINGS").flatMap { Int($0) } ?? 200
         let wwpn = "naa.5001405c0ffee0d1"
         let files = [(host: try await build(), guest: FilePath("/usr/bin/vhost_scsi"))]
         try await VirtualHost.boot(modules: ["vhost_scsi"], files: files) { host in
@@ -32,12 +35,12 @@ import Testing
                 ringside module load vhost_scsi > /dev/null
                 grep -q /sys/kernel/config /proc/mounts || mount -t configfs none /sys/kernel/config
                 ringside target create \(wwpn) --tpgt 1 --lun 0=ramdisk:1M > /dev/null
-                vhost_scsi \(wwpn) 1 200
+                vhost_scsi \(wwpn) 1 \(rings)
                 ringside target delete \(wwpn) > /dev/null
                 """
             )
             #expect(outcome.status == 0, "\(outcome.output)\(outcome.error)")
-            #expect(outcome.output.hasPrefix("vhost-scsi: 200 rings, "))
+            #expect(outcome.output.hasPrefix("vhost-scsi: \(rings) rings, "))
         }
     }
 }
