@@ -130,17 +130,17 @@ static bool canary_sings(void)
 	return time < 1.1 * canary_best;
 }
 
-double arena_quiet(double (*measure)(const void *of), const void *of)
+bool arena_quiet(double (*measure)(const void *of), const void *of,
+		 double *result)
 {
-	double result = 0;
-
 	for (int i = 0; i < ARENA_ATTEMPTS; i++) {
 		bool before = canary_sings();
 
-		result = measure(of);
+		*result = measure(of);
 		if (before && canary_sings())
-			return result;
+			return true;
 	}
-	fprintf(stderr, "peers: something else is running here\n");
-	return result;
+	fprintf(stderr, "peers: something else is running here; a result is "
+			"left out\n");
+	return false;
 }

@@ -55,8 +55,9 @@ double arena_median(double *values, int count);
 /*
  * Measures with @measure until nothing disturbed it: a loop that only the
  * clock of the processor bounds is within 10 % of its best before and after.
- * Gives up after some attempts, and says so on standard error.
+ * Gives up after some attempts, says so on standard error, and returns false.
  */
-double arena_quiet(double (*measure)(const void *of), const void *of);
+bool arena_quiet(double (*measure)(const void *of), const void *of,
+		 double *result);
 
 #endif

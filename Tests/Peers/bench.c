@@ -168,9 +168,35 @@ static double measure(const void *of)
 	return arena_median(slices, SLICES);
 }
 
+static struct results {
+	double times[ROUNDS_MAX];
+	int count;
+} results[ROWS][PAIRS];
+
+static void run_once(int row, int pair)
+{
+	const struct run run = {&rows[row], &arena_pairs[pair]};
+	struct results *to = &results[row][pair];
+
+	if (arena_quiet(measure, &run, &to->times[to->count]))
+		to->count++;
+}
+
+static void print(int row, int pair)
+{
+	struct results *from = &results[row][pair];
+	double middle;
+
+	if (!from->count)
+		return;
+	middle = arena_median(from->times, from->count);
+	printf("%s\t%s\t%.1f\t%.1f\t%.1f\n", rows[row].name,
+	       arena_pairs[pair].name, middle, from->times[0],
+	       from->times[from->count - 1]);
+}
+
 int main(int argc, char **argv)
 {
-	static double results[ROWS][PAIRS][ROUNDS_MAX];
 	int rounds = argc > 1 ? atoi(argv[1]) : 7;
 
 	arena_must(rounds > 0 && rounds <= ROUNDS_MAX, "usage: bench ROUNDS");
@@ -179,20 +205,9 @@ int main(int argc, char **argv)
 		for (int row = 0; row < ROWS; row++)
 			for (int pair = 0; pair < PAIRS; pair++)
 				if (rows[row].pairs >> pair & 1)
-					results[row][pair][round] = arena_quiet(
-						measure,
-						&(struct run){
-							&rows[row],
-							&arena_pairs[pair]});
+					run_once(row, pair);
 	for (int row = 0; row < ROWS; row++)
-		for (int pair = 0; pair < PAIRS; pair++) {
-			double *of = results[row][pair];
-			double middle = arena_median(of, rounds);
-
-			if (rows[row].pairs >> pair & 1)
-				printf("%s\t%s\t%.1f\t%.1f\t%.1f\n",
-				       rows[row].name, arena_pairs[pair].name,
-				       middle, of[0], of[rounds - 1]);
-		}
+		for (int pair = 0; pair < PAIRS; pair++)
+			print(row, pair);
 	return 0;
 }

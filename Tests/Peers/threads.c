@@ -157,11 +157,12 @@ static void run_once(int row, int pair)
 	const struct run run = {&rows[row], &arena_pairs[pair]};
 
 	for (int i = 0; i < ATTEMPTS; i++) {
-		double before = line(), time = arena_quiet(measure, &run);
+		double before = line(), time;
+		bool quiet = arena_quiet(measure, &run, &time);
 		double after = line();
 		struct results *to = &results[row][pair][distance(before)];
 
-		if (before > 1.25 * after || after > 1.25 * before)
+		if (!quiet || before > 1.25 * after || after > 1.25 * before)
 			continue;
 		to->times[to->count] = time;
 		to->lines[to->count++] = (before + after) / 2;
