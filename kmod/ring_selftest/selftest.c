@@ -43,28 +43,13 @@ static void selftest_note(const char *name, const char *fault)
 	selftest.failed++;
 }
 
-/* One loop for each kind of vector, which differ in their types alone. */
-#define SELFTEST_RUN(kind, storage)                                            \
-	do {                                                                   \
-		const struct kind##_vector *vector;                            \
-		u32 index = 0;                                                 \
-                                                                               \
-		while ((vector = kind##_vector_at(index++)))                   \
-			selftest_note(vector->name,                            \
-				      kind##_vector_run(vector, storage));     \
-	} while (0)
-
 static void selftest_run(void *storage)
 {
-	SELFTEST_RUN(chain, storage);
-	SELFTEST_RUN(packed, storage);
-	SELFTEST_RUN(signal, storage);
-	SELFTEST_RUN(event, storage);
-	SELFTEST_RUN(order, storage);
-	SELFTEST_RUN(request, storage);
-	SELFTEST_RUN(control, storage);
-	SELFTEST_RUN(answer, storage);
-	SELFTEST_RUN(report, storage);
+	const char *name, *fault;
+	u32 index = 0;
+
+	while ((name = vector_run(index++, storage, &fault)))
+		selftest_note(name, fault);
 }
 
 static void selftest_show_time(struct seq_file *file, const char *name,

@@ -460,4 +460,14 @@ const char *answer_vector_run(const struct answer_vector *vector,
 const char *report_vector_run(const struct report_vector *vector,
 			      void *storage);
 
+/**
+ * vector_run() - run one of the vectors, whatever its kind
+ * @index: which, all kinds counted through
+ * @storage: MOCK_BYTES, aligned to 64
+ * @fault: what went wrong, NULL if nothing
+ *
+ * Return: its name, NULL behind the last.
+ */
+const char *vector_run(__u32 index, void *storage, const char **fault);
+
 #endif
