@@ -65,12 +65,13 @@ public struct UnitSpecification: Equatable, Sendable {
         blockSize: Int = 512,
         isReadOnly: Bool = false,
         serial: String,
+        reservations: FilePath? = nil,
         protection: ProtectionType? = nil
     ) {
         (self.target, self.lun, self.backing) = (target, lun, backing)
         (self.blockSize, self.isReadOnly, self.serial) = (blockSize, isReadOnly, serial)
-        self.protection = protection
-        (text, reservations) = ("", nil)
+        (self.reservations, self.protection) = (reservations, protection)
+        text = ""
     }
 
     /// Sees that what is asked for can be had, without opening anything.

@@ -39,7 +39,8 @@ struct ServeRunCommand: ParsableCommand {
 
             With --targets, the file of `ringside target apply` says what to serve: each of its targets gets a socket
             DIRECTORY/WWPN.sock and a control socket DIRECTORY/WWPN.ctl, and each portal group is the target of its tag,
-            as it is with the kernel's own. LUNs with one backstore are ways to one disk. Of a backstore's attributes, block_size and pi_prot_type hold here, too.
+            as it is with the kernel's own. LUNs with one backstore are ways to one disk. Of a
+            backstore's attributes, block_size (512 or 4096) and pi_prot_type hold here, too.
 
             Once it listens it gives up what it can: with --user, root; and all system calls but those that serving
             takes, unless --no-seccomp is given. Calls that only an intruder makes end it.
@@ -55,6 +56,7 @@ struct ServeRunCommand: ParsableCommand {
               ringside serve --socket s --lun 0=null:1T --spin 0
               ringside serve --socket s --lun '0=nbd:nbd+unix:///?socket=/run/nbd.sock'
               ringside serve --targets targets.yaml --directory /run/ringside --user nobody --mode 666
+              ringside serve --targets targets.yaml --directory /run/ringside --reservations /var/lib/ringside
               ringside serve --dry-run --socket s --lun 0=file:disk.img
             """
     )
@@ -79,6 +81,12 @@ struct ServeRunCommand: ParsableCommand {
 
     @Option(help: "Where the sockets of --targets are made.", completion: .directory)
     var directory: String?
+
+    @Option(
+        help: "With --targets, where persistent reservations that survive (APTPL) are kept: BACKSTORE.pr.",
+        completion: .directory
+    )
+    var reservations: String?
 
     @Option(help: "Become this user once the sockets and stores are open.")
     var user: String?
@@ -119,6 +127,9 @@ struct ServeRunCommand: ParsableCommand {
             throw ValidationError("Give --socket and --lun, or --targets and --directory.")
         } else if lun.isEmpty {
             throw ValidationError("Give at least one --lun, as in --lun 0=ramdisk:1G.")
+        }
+        guard reservations == nil || targets != nil else {
+            throw ValidationError("--reservations goes with --targets; a --lun takes pr=FILE.")
         }
         guard (0...1_000_000).contains(spin) else { throw ValidationError("--spin is 0 to 1000000.") }
         var seen: Set<[Int]> = []
@@ -167,6 +178,7 @@ struct ServeRunCommand: ParsableCommand {
             return try ServedDevice.devices(
                 of: configuration,
                 in: FilePath(directory),
+                reservations: reservations.map { FilePath($0) },
                 makesFiles: !dryRun
             )
         }

@@ -48,10 +48,13 @@ struct ServedDevice {
 
     /// One device for each WWPN, its portal groups as targets.
     ///
-    /// - Parameter makesFiles: whether files are made that are not there yet.
+    /// - Parameters:
+    ///   - reservations: the directory for files of persistent reservations, one for each backstore; nil for none.
+    ///   - makesFiles: whether files are made that are not there yet.
     static func devices(
         of configuration: Configuration,
         in directory: FilePath,
+        reservations: FilePath? = nil,
         makesFiles: Bool
     ) throws(OperationError) -> [ServedDevice] {
         let named = configuration.backstores.map { ($0.name, $0) }
@@ -68,7 +71,8 @@ struct ServedDevice {
                     let unit = try unit(
                         of: backstore,
                         target: group.tag.rawValue,
-                        lun: lun.number.rawValue
+                        lun: lun.number.rawValue,
+                        reservations: reservations
                     )
                     places.append(Place(specification: unit, backstore: backstore.name))
                 }
@@ -87,19 +91,37 @@ struct ServedDevice {
         return devices
     }
 
-    private static func unit(of backstore: BackstoreRequest, target: UInt8, lun: UInt16)
-        throws(OperationError) -> UnitSpecification
-    {
+    private static func unit(
+        of backstore: BackstoreRequest,
+        target: UInt8,
+        lun: UInt16,
+        reservations: FilePath?
+    ) throws(OperationError) -> UnitSpecification {
         let (backing, isReadOnly) = try backing(of: backstore)
         return UnitSpecification(
             target: target,
             lun: lun,
             backing: backing,
-            blockSize: backstore.attributes["block_size"] == "4096" ? 4096 : 512,
+            blockSize: try blockSize(of: backstore),
             isReadOnly: isReadOnly,
             serial: backstore.serial ?? TargetTree.serial(of: backstore.name),
+            reservations: reservations?.appending("\(backstore.name).pr"),
             protection: try protection(of: backstore)
         )
+    }
+
+    private static func blockSize(of backstore: BackstoreRequest) throws(OperationError) -> Int {
+        switch backstore.attributes["block_size"] ?? "512" {
+        case "512": return 512
+        case "4096": return 4096
+        case let size:
+            throw OperationError(
+                "serve",
+                "backstore \(backstore.name)",
+                cause: "block_size is \(size)",
+                hint: "blocks of 512 and 4096 bytes are served here"
+            )
+        }
     }
 
     private static func protection(of backstore: BackstoreRequest) throws(OperationError) -> ProtectionType? {

@@ -36,4 +36,39 @@ struct ServedDeviceTests {
         #expect(Set(units.map(\.unit.identity.serial)).count == 2)
         #expect(shared.allSatisfy { $0.store as AnyObject === units[0].store as AnyObject })
     }
+
+    private func device(_ backstore: String, reservations: FilePath? = nil) throws -> ServedDevice? {
+        let text = """
+            backstores:
+              one: {source: "ramdisk:1M"\(backstore)}
+            targets:
+              naa.5001405c0ffee001: {1: {luns: {0: name:one}}}
+            """
+        return try ServedDevice.devices(
+            of: try Configuration(parsing: text),
+            in: "/tmp",
+            reservations: reservations,
+            makesFiles: false
+        ).first
+    }
+
+    /// The kernel has more sizes of blocks than are served.
+    @Test func blocksThatAreNotServedAreRefused() throws {
+        for size in [512, 4096] {
+            let places = try #require(try device(", attributes: {block_size: \(size)}")).places
+            #expect(places.map(\.specification.blockSize) == [size])
+        }
+        for size in [1024, 2048] {
+            let error = #expect(throws: OperationError.self) {
+                try device(", attributes: {block_size: \(size)}")
+            }
+            #expect(error?.cause == "block_size is \(size)")
+        }
+    }
+
+    @Test func reservationsAreKeptByBackstore() throws {
+        #expect(try device("")?.places[0].specification.reservations == nil)
+        let places = try #require(try device("", reservations: "/var/lib/pr")).places
+        #expect(places[0].specification.reservations == "/var/lib/pr/one.pr")
+    }
 }
