@@ -309,7 +309,9 @@ let package = Package(
         ),
         .testTarget(
             name: "VhostUserTests",
-            dependencies: ["CVirtqueue", "LinuxSystem", "VhostUser", "Virtqueue", system],
+            dependencies: [
+                "CVirtqueue", "LinuxSystem", "VhostSCSI", "VhostUser", "VhostUserSCSI", "Virtqueue", system,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -212,7 +212,9 @@ extension TargetServer {
                 try carryOut(try ControlRequest(line), for: socket)
             }
         } catch {
+            // Out of descriptors, who asks stays in the backlog.
             note("a control request failed: \(error.description)")
+            SystemCalls.sleep(microseconds: 100_000)
         }
     }
 

@@ -12,10 +12,12 @@ struct ServedProcess {
     /// - Parameters:
     ///   - directory: where the log goes, and where relative paths begin.
     ///   - arguments: those of `ringside serve`.
-    init(in directory: FilePath, _ arguments: String) throws {
+    ///   - descriptors: how many it can have open; nil for as many as we can.
+    init(in directory: FilePath, _ arguments: String, descriptors: Int? = nil) throws {
         log = directory.appending("log")
         try log.write([])
-        let line = "cd \(directory) && exec \(Host.ringside) serve \(arguments) >\(log) 2>&1"
+        let limit = descriptors.map { "ulimit -n \($0) && " } ?? ""
+        let line = "cd \(directory) && \(limit)exec \(Host.ringside) serve \(arguments) >\(log) 2>&1"
         let process = try ChildProcess.spawn(arguments: ["/bin/sh", "-c", line], environment: [])
         for stream in [process.input, process.output, process.errorOutput] { try stream.close() }
         number = process.processID

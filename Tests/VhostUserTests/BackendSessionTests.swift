@@ -20,7 +20,7 @@ struct BackendSessionTests {
         let transport = TransportFeatures.protocolFeatures | TransportFeatures.logAll
         #expect(features == bench.device.features | transport)
         #expect(try number(bench.ask(.getProtocolFeatures)) == ProtocolFeatures.all.rawValue)
-        #expect(try number(bench.ask(.getQueueCount)) == 4)
+        #expect(try number(bench.ask(.getQueueCount)) == 66)
         #expect(try number(bench.ask(.getMemorySlots)) == 64)
     }
 
@@ -185,7 +185,7 @@ struct BackendSessionTests {
             Issue.record("no answer")
             return
         }
-        #expect(number(answer.payload) == 4)
+        #expect(number(answer.payload) == 66)
     }
 
     @Test func closingStopsEverything() throws {

@@ -13,7 +13,7 @@ struct HostileFrontEndTests {
     struct Case {
         let name: String
         let says: String
-        let act: @Sendable (SessionBench) throws -> Void
+        let act: @Sendable (any FrontEndBench) throws -> Void
     }
 
     @Test(arguments: HostileFrontEndTests.cases.indices)
@@ -173,7 +173,7 @@ struct HostileFrontEndTests {
             VhostUserRequest.setRingSize, .setRingBase, .setRingEnable, .getRingBase,
         ].flatMap { kind in
             [
-                request("ring 4 of 4 in \(kind.name)", "no ring 4", kind, SessionBench.state(4, 1)),
+                request("ring 66 of 66 in \(kind.name)", "no ring 66", kind, SessionBench.state(66, 1)),
                 request(
                     "the last ring in \(kind.name)",
                     "no ring 4294967295",
@@ -184,7 +184,7 @@ struct HostileFrontEndTests {
             ]
         }
         + [
-            request("an address of ring 4", "no ring 4", .setRingAddress, SessionBench.address(4)),
+            request("an address of ring 66", "no ring 66", .setRingAddress, SessionBench.address(66)),
             request("half an address", "8 bytes instead of 40", .setRingAddress, SessionBench.state(0, 0)),
         ]
         + [VhostUserRequest.setRingKick, .setRingCall, .setRingError].flatMap { kind in

@@ -6,7 +6,8 @@ import VhostUser
 final class RecordingDevice: VhostUserDevice {
     let features: UInt64 = 1 << 1 | 1 << 28 | 1 << 29 | TransportFeatures.version1
     let configuration: [UInt8] = [1, 2, 3, 4]
-    let queueCount = 4
+    /// As many as a SCSI device has.
+    let queueCount = 66
     private(set) var log: [String] = []
     private(set) var setups: [Int: RingSetup] = [:]
     /// What a ring that is stopped says of its next entry.

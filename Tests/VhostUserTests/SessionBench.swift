@@ -5,7 +5,7 @@ import Testing
 import VhostUser
 
 /// A back-end session and the front-end's end of its socket, in one thread: what is sent is handled at `handle`.
-final class SessionBench {
+final class SessionBench: FrontEndBench {
     let device = RecordingDevice()
     let session: BackendSession
     let peer: MessageSocket
@@ -24,17 +24,8 @@ final class SessionBench {
         )
     }
 
-    /// Sends a request and has it handled.
-    ///
-    /// - Returns: the answer, where there is one.
-    @discardableResult
-    func ask(
-        _ request: VhostUserRequest,
-        _ payload: [UInt8] = [],
-        rights: [PassedDescriptor] = [],
-        needsReply: Bool = false
-    ) throws -> [UInt8]? {
-        try peer.send(VhostUserMessage(request, payload, rights: rights, needsReply: needsReply))
+    func exchange(_ message: VhostUserMessage) throws -> [UInt8]? {
+        try peer.send(message)
         return try handle()?.payload
     }
 
@@ -44,20 +35,9 @@ final class SessionBench {
         return answer
     }
 
-    /// Sends raw bytes and has them handled.
-    func sendRaw(_ bytes: [UInt8], rights: [CInt] = []) throws -> Bool {
-        try peer.socket.send(bytes, rights: rights)
+    func sendRaw(_ bytes: [UInt8]) throws -> Bool {
+        try peer.socket.send(bytes)
         return try session.handleMessages()
-    }
-
-    /// What every front-end begins with.
-    func negotiate() throws {
-        try ask(.setOwner)
-        try ask(.setProtocolFeatures, ProtocolFeatures.all.rawValue.littleEndianBytes)
-        try ask(
-            .setFeatures,
-            (TransportFeatures.protocolFeatures | TransportFeatures.version1).littleEndianBytes
-        )
     }
 
     /// A line of a memory table.
@@ -102,10 +82,5 @@ final class SessionBench {
         try ask(.setRingAddress, Self.address(ring))
         try ask(.setRingKick, UInt64(ring).littleEndianBytes, rights: [Self.event()])
         try ask(.setRingEnable, Self.state(ring, 1))
-    }
-
-    func addMemory() throws {
-        let answer = try ask(.addMemoryRegion, Self.slot(), rights: [memory], needsReply: true)
-        #expect(answer == UInt64(0).littleEndianBytes)
     }
 }

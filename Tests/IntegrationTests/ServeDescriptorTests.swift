@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import LinuxSystem
+import SystemPackage
+import Testing
+import VhostUser
+
+/// A server that can have few descriptors open, and a front-end that sends as many as it can.
+@Suite(.needsTestVM) struct ServeDescriptorTests {
+    private static let limit = 64
+
+    @Test func theNextFrontEndIsServed() async throws {
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "descriptors")
+        defer { #expect(throws: Never.self) { try directory.removeTree() } }
+        let arguments = "--socket s --control c --lun 0=ramdisk:1M"
+        let server = try ServedProcess(in: directory, arguments, descriptors: Self.limit)
+        let files = FilePath("/proc/\(server.number)/fd")
+        let before = try files.entryNames().count
+        for _ in 0..<2 {
+            try await exhaust(directory, files)
+            let verify = ["vhost", "verify", "--socket", "\(directory)/s", "--lun", "0", "--write"]
+            let outcome = try await Host.run(verify)
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+        // All that was sent is closed.
+        for _ in 0..<100 where try files.entryNames().count > before {
+            SystemCalls.sleep(microseconds: 10_000)
+        }
+        #expect(try files.entryNames().count == before)
+        // The log does not fill up meanwhile.
+        #expect(try server.said.split(separator: "\n").count < 200)
+        #expect(try server.end() == 0)
+    }
+
+    /// Connects, and sends eventfds until there is room for no more.
+    private func exhaust(_ directory: FilePath, _ files: FilePath) async throws {
+        let session = try FrontEndSession(directory.appending("s"))
+        let event = try EventFD()
+        let passed = PassedDescriptor(try OwnedDescriptor(duplicating: event.number))
+        var refused = 0
+        for ring in 0..<UInt64(66) {
+            for request in [VhostUserRequest.setRingKick, .setRingCall, .setRingError] {
+                let ring = ring.littleEndianBytes
+                let message = VhostUserMessage(request, ring, rights: [passed], needsReply: true)
+                if try session.exchange(message).payload != UInt64(0).littleEndianBytes { refused += 1 }
+            }
+        }
+        #expect(refused > 66 * 3 - Self.limit)
+        #expect(try files.entryNames().count == Self.limit)
+        // Whoever runs the server has to wait.
+        let counters = try await Host.shell(
+            "timeout 1 \(Host.ringside) serve ctl counters --control \(directory)/c"
+        )
+        #expect(counters.status != 0, "\(counters)")
+        withExtendedLifetime(session) {}
+    }
+}
