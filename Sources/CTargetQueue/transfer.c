@@ -111,6 +111,8 @@ bool flush_decode(const struct vscsi_request *request,
 	for (unsigned int i = 1; i < bytes; i++)
 		if (cdb[i])
 			return false;
-	return virt_load_acquire(&unit->open) & TQ_OPEN_WRITE &&
+	/* Without a write cache, that one is asked for is news to the unit. */
+	return (virt_load_acquire(&unit->open) &
+		(TQ_OPEN_WRITE | TQ_OPEN_WRITE_THROUGH)) == TQ_OPEN_WRITE &&
 	       request->direction == VSCSI_NO_DATA;
 }

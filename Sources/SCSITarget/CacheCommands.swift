@@ -27,11 +27,13 @@ enum CacheCommands {
         CommandRow(opcode, name, usage: usage, conflict, needsMedium: true, body: .act(body))
     }
 
-    /// Flushes all there is, whatever blocks are named; it answers afterwards even with IMMED.
+    /// Flushes all there is, whatever blocks are named; it answers afterwards even with IMMED. Who asks for it reckons
+    /// with a write cache.
     @Sendable
     private static func synchronize(_ command: Command) throws(Refusal) {
         _ = try command.rangeToEnd()
         try command.flush()
+        command.unit.change { _ = $0.doubters.remove(command.nexus) }
     }
 
     /// GOOD says that not all of the blocks were put into a cache of the unit's own, which it does not have.

@@ -17,7 +17,7 @@ public final class LogicalUnit: Sendable {
     let reservationFile: ReservationFile?
     let protection: UnitProtection?
     private let state: Mutex<UnitState>
-    private let observers = Mutex<[@Sendable (UnitGate) -> Void]>([])
+    private let paths = Mutex(UnitPaths())
     /// Held while blocks are read, changed and written back.
     private let modification = Mutex<Void>(())
 
@@ -48,13 +48,10 @@ public final class LogicalUnit: Sendable {
     }
 
     /// The settings after a reset.
-    func defaultSettings(blockCount: UInt64) -> UnitSettings {
-        UnitSettings(
-            blockCount: blockCount,
-            writeCache: store.hasWriteCache,
-            applicationTagOwned: protection != nil
-        )
-    }
+    var defaultSettings: UnitSettings { state.withLock { $0.defaults } }
+
+    /// Whether each write is to be made safe before it is answered.
+    var flushesWrites: Bool { store.hasWriteCache && state.withLock { $0.isWrittenThrough } }
 
     /// The size in bytes.
     public var byteCount: UInt64 { store.byteCount }
@@ -171,18 +168,12 @@ public final class LogicalUnit: Sendable {
         }
     }
 
-    /// Reads or changes the state; the observers hear of a change of the gate before anybody else can see it.
+    /// Reads or changes the state; the paths hear of a change of their gates before anybody else can see it.
     func change<Value: Sendable, Failure: Error>(
         _ body: (inout UnitState) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         try state.withLock { (state) throws(Failure) in
-            defer {
-                let gate = state.gate(of: store)
-                if gate != state.toldGate {
-                    state.toldGate = gate
-                    tell(gate)
-                }
-            }
+            defer { paths.withLock { $0.tell(state, of: store) } }
             return try body(&state)
         }
     }
@@ -190,10 +181,11 @@ public final class LogicalUnit: Sendable {
     /// Changes the persistent reservations, in the file, too, where they are kept; a failure changes nothing.
     ///
     /// - Parameter kept: whether they are to be kept from now on; nil leaves that as it is.
+    /// - Returns: the initiators whose registrations are gone.
     func changeReservations(
         kept: Bool?,
         _ body: (inout UnitState) throws(Refusal) -> Void
-    ) throws(Refusal) {
+    ) throws(Refusal) -> Set<Nexus> {
         try change { (state) throws(Refusal) in
             var changed = state
             try body(&changed)
@@ -207,7 +199,8 @@ public final class LogicalUnit: Sendable {
                     throw .check(.internalTargetFailure)
                 }
             }
-            state = changed
+            defer { state = changed }
+            return state.reservations.nexuses.subtracting(changed.reservations.nexuses)
         }
     }
 
@@ -216,38 +209,52 @@ public final class LogicalUnit: Sendable {
         try modification.withLock { (_) throws(Failure) in try body() }
     }
 
-    private func tell(_ gate: UnitGate) {
-        observers.withLock { for observer in $0 { observer(gate) } }
+    /// Waits until the commands are answered that some initiators, or all, have under way on their paths.
+    ///
+    /// - Parameter patience: how long at most for each queue; nil for without end.
+    /// - Returns: whether they are.
+    @discardableResult
+    public func settle(of initiators: Set<Nexus>? = nil, for patience: Duration? = nil) -> Bool {
+        paths.withLock { $0.of(initiators) }.allSatisfy { $0.flush(for: patience) }
     }
 }
 
 extension LogicalUnit {
-    /// Calls `observer` with the gate as it is now, and on every change before the command that makes it returns.
-    ///
-    /// The observer must be short and must not call the unit: it stores what it is told where the caller's own path for
-    /// READ and WRITE reads it.
-    public func observeGate(_ observer: @escaping @Sendable (UnitGate) -> Void) {
+    /// Tells a path of its gate from now on.
+    public func add(_ path: any UnitPath) {
         state.withLock { state in
-            observers.withLock { $0.append(observer) }
-            let gate = state.gate(of: store)
-            state.toldGate = gate
-            observer(gate)
+            paths.withLock { paths in
+                paths.add(path)
+                paths.tell(state, of: store)
+            }
         }
     }
 
+    /// Tells a path no more.
+    public func remove(_ path: any UnitPath) { paths.withLock { $0.remove(path) } }
+
     /// Makes an initiator known, which is told POWER ON with its next command: before its commands go past the unit.
     ///
-    /// - Parameter isContinued: whether another target served it before as this unit, so that it is told nothing.
+    /// One that is new and finds no other has a unit as after a reset. One that is not goes on with the unit as it left
+    /// it. Where it may have left it in another process, with the write cache off, each write is made safe until its
+    /// first SYNCHRONIZE CACHE shows that it reckons with a cache.
+    ///
+    /// - Parameter isContinued: whether it goes on with what it was served before, here or elsewhere, so that it is told
+    ///   nothing.
     public func connect(_ nexus: Nexus, isContinued: Bool = false) {
-        change { $0.meet(nexus, isContinued ? [] : [.powerOn]) }
+        change { $0.meet(nexus, isContinued: isContinued) }
     }
 
     /// Forgets an initiator that is gone: its unit attentions, and what it holds by RESERVE. Its persistent
     /// reservations stay.
-    public func disconnect(_ nexus: Nexus) {
+    public func disconnect(_ nexus: Nexus) { change { $0.part(from: nexus) } }
+
+    /// I_T NEXUS RESET: drops what the initiator holds by RESERVE, and tells it POWER ON instead of what it had yet to
+    /// be told.
+    public func reset(of nexus: Nexus) {
         change { state in
-            state.attentions[nexus] = nil
             if state.legacyHolder == nexus { state.legacyHolder = nil }
+            state.attentions[nexus] = [.powerOn]
         }
     }
 
@@ -256,7 +263,7 @@ extension LogicalUnit {
     public func reset() {
         change { state in
             state.legacyHolder = nil
-            state.settings = defaultSettings(blockCount: state.settings.blockCount)
+            state.restoreDefaults()
             state.announce(.deviceReset)
         }
     }

@@ -53,7 +53,7 @@ extension Command {
 
     /// Makes written data safe where the command or the caching mode page asks for it.
     func flushIfForced(_ isForced: Bool) throws(Refusal) {
-        if unit.store.hasWriteCache && (isForced || !settings.writeCache) { try flush() }
+        if unit.flushesWrites || isForced && unit.store.hasWriteCache { try flush() }
     }
 
     /// FUA of a command for the medium; the commands of six bytes have none.

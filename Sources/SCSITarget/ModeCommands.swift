@@ -73,7 +73,7 @@ enum ModeCommands {
         case 0: return chosen.flatMap { $0.bytes(with: command.settings) }
         case 1: return chosen.flatMap { $0.changeable(on: command.unit) }
         case 2:
-            let defaults = command.unit.defaultSettings(blockCount: command.settings.blockCount)
+            let defaults = command.unit.defaultSettings
             return chosen.flatMap { $0.bytes(with: defaults) }
         default: throw .check(.savingNotSupported)
         }
@@ -103,13 +103,25 @@ enum ModeCommands {
         guard dataOut.count >= length else { throw .check(.parameterListLength) }
         let list = ModeParameterList(dataOut.extracting(first: length), isShort: isShort)
         try list.checkHeader(command)
-        try command.unit.change { (state) throws(Refusal) in
-            let settings = try list.applied(to: state.settings, of: command.unit)
-            if settings == state.settings { return }
-            state.settings = settings
+        let losesCache = try command.unit.change { (state) throws(Refusal) in
+            let former = state.settings
+            state.settings = try list.applied(to: former, of: command.unit)
+            if state.settings == former { return false }
             state.announce(.modeParametersChanged, except: command.nexus)
+            return former.writeCache && !state.settings.writeCache
         }
+        if losesCache { try emptyCache(command) }
         return length
+    }
+
+    /// Makes safe what was written while there was a cache: no initiator asks for that any more.
+    private static func emptyCache(_ command: Command) throws(Refusal) {
+        do throws(Refusal) {
+            try command.flush()
+        } catch {
+            command.unit.change { $0.settings.writeCache = true }
+            throw error
+        }
     }
 }
 

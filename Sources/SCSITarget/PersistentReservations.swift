@@ -47,6 +47,9 @@ struct PersistentReservations: Equatable, Sendable {
     /// Whether all this survives the process (APTPL of the last registration).
     var isKept = false
 
+    /// Who is registered.
+    var nexuses: Set<Nexus> { Set(registrations.map(\.nexus)) }
+
     func key(of nexus: Nexus) -> UInt64? { registrations.first { $0.nexus == nexus }?.key }
 
     /// Whether an initiator holds the reservation, alone or with all.

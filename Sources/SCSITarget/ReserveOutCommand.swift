@@ -11,9 +11,11 @@ enum ReserveOutCommand {
             .withReserve,
             body: .take { (command, dataOut) throws(Refusal) in
                 let parameters = try ReserveParameters(command, dataOut, action)
-                try command.unit.changeReservations(kept: parameters.isKept) { (state) throws(Refusal) in
+                let removed = try command.unit.changeReservations(kept: parameters.isKept) {
+                    (state) throws(Refusal) in
                     try carryOut(action, parameters, for: command.nexus, on: &state)
                 }
+                if action == .preemptAndAbort { try command.settle(removed) }
                 return parameters.byteCount
             }
         )
@@ -104,8 +106,7 @@ enum ReserveOutCommand {
 
     /// Removes the registrations of a key, and takes over the reservation where that key holds it.
     ///
-    /// Commands of those who are removed that are on their way end as usual, with PREEMPT AND ABORT, too: they came
-    /// first.
+    /// Commands of those who are removed that are on their way end as usual: they came first.
     private static func preempt(
         _ nexus: Nexus,
         _ parameters: ReserveParameters,
@@ -153,6 +154,19 @@ enum ReserveOutCommand {
         state.reservations.reservation = .init(type: held.type, holder: heir)
         if parameters.unregisters { state.reservations.registrations.removeAll { $0.nexus == nexus } }
         state.reservations.generation &+= 1
+    }
+}
+
+extension Command {
+    /// How long one initiator's command waits for others', which a store that hangs may hold up, and which may wait for
+    /// it in turn.
+    private static let patience = Duration.seconds(10)
+
+    /// Waits until nothing of those who lost their registration is under way. Where that takes too long the command
+    /// fails: they may still write.
+    fileprivate func settle(_ removed: Set<Nexus>) throws(Refusal) {
+        let others = removed.subtracting([nexus])
+        if !unit.settle(of: others, for: Self.patience) { throw .check(.internalTargetFailure) }
     }
 }
 

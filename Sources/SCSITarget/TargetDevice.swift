@@ -58,6 +58,9 @@ public final class TargetDevice: Sendable {
     /// Forgets an initiator that is gone: see ``LogicalUnit/disconnect(_:)``.
     public func disconnect(_ nexus: Nexus) { forEach { $0.disconnect(nexus) } }
 
+    /// I_T NEXUS RESET: see ``LogicalUnit/reset(of:)``.
+    public func reset(of nexus: Nexus) { forEach { $0.reset(of: nexus) } }
+
     private func forEach(_ body: (LogicalUnit) -> Void) {
         for unit in units.withLock({ Array($0.values) }) { body(unit) }
     }

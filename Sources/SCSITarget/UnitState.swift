@@ -18,6 +18,8 @@ struct UnitSettings: Equatable, Sendable {
 
 /// All that a logical unit remembers between commands.
 struct UnitState {
+    /// What the settings are after a reset, but for the number of blocks.
+    let defaults: UnitSettings
     var settings: UnitSettings
     /// The unit attentions that each initiator has yet to be told, oldest first; an entry for each that is known.
     var attentions: [Nexus: [Sense]] = [:]
@@ -26,12 +28,40 @@ struct UnitState {
     var reservations: PersistentReservations
     /// What the store failed by when it was to make writes safe; nothing that was written before is, from then on.
     var loss: Errno?
-    /// What the observers of the gate were told last.
-    var toldGate: UnitGate?
+    /// The initiators that may go by a write cache that was switched off before the process began: see
+    /// ``LogicalUnit/connect(_:isContinued:)``.
+    var doubters: Set<Nexus> = []
+    /// Of initiators that went, whether they reckoned with a write cache.
+    private var reckoned: [Nexus: Bool] = [:]
 
-    /// Adds an initiator that is not known yet, and what it is told first.
-    mutating func meet(_ nexus: Nexus, _ news: [Sense] = [.powerOn]) {
-        if attentions[nexus] == nil { attentions[nexus] = news }
+    init(settings: UnitSettings, reservations: PersistentReservations) {
+        (defaults, self.settings, self.reservations) = (settings, settings, reservations)
+    }
+
+    /// Adds an initiator that is not known yet. The first of all, if it is new, finds the unit as after a reset.
+    mutating func meet(_ nexus: Nexus, isContinued: Bool = false) {
+        if attentions[nexus] != nil { return }
+        if isContinued {
+            if settings.writeCache && reckoned[nexus] != true { doubters.insert(nexus) }
+        } else if attentions.isEmpty {
+            restoreDefaults()
+        }
+        attentions[nexus] = isContinued ? [] : [.powerOn]
+    }
+
+    /// Removes an initiator that is gone.
+    mutating func part(from nexus: Nexus) {
+        if attentions.removeValue(forKey: nexus) == nil { return }
+        let doubts = doubters.remove(nexus) != nil
+        reckoned[nexus] = settings.writeCache && !doubts
+        if legacyHolder == nexus { legacyHolder = nil }
+    }
+
+    /// Sets everything that initiators can set as it was at first.
+    mutating func restoreDefaults() {
+        let blocks = settings.blockCount
+        settings = defaults
+        settings.blockCount = blocks
     }
 
     /// Establishes a unit attention for every initiator but one.
@@ -57,16 +87,23 @@ struct UnitState {
         attentions[nexus]?.removeAll { $0 == sense }
     }
 
-    /// What the caller's own path for READ and WRITE may do.
-    func gate(of store: any BlockStore) -> UnitGate {
-        let isFree = legacyHolder == nil && reservations.reservation == nil
-        let isOpen = settings.isStarted && isFree && attentions.values.allSatisfy { $0.isEmpty }
+    /// Whether each write is made safe before it is answered.
+    var isWrittenThrough: Bool { !settings.writeCache || !doubters.isEmpty }
+
+    /// What the own path for READ and WRITE of some initiators may do.
+    func gate(of store: any BlockStore, for initiators: Set<Nexus>) -> UnitGate {
+        let isOpen = settings.isStarted && initiators.allSatisfy { admits(.reading, from: $0) }
+        let isWritable = isOpen && initiators.allSatisfy { admits(.writing, from: $0) }
         return UnitGate(
             isOpen: isOpen,
-            isWritable: isOpen && loss == nil && !store.isReadOnly && !settings.softwareWriteProtect,
-            flushesWrites: store.hasWriteCache && !settings.writeCache,
+            isWritable: isWritable && loss == nil && !store.isReadOnly && !settings.softwareWriteProtect,
+            flushesWrites: store.hasWriteCache && isWrittenThrough,
             blockCount: settings.blockCount
         )
+    }
+
+    private func admits(_ conflict: CommandRow.Conflict, from nexus: Nexus) -> Bool {
+        attentions[nexus]?.isEmpty == true && !refuses(conflict, from: nexus)
     }
 }
 

@@ -87,7 +87,7 @@ public final class SCSIHostDevice: VhostUserDevice {
         isKnown = false
     }
 
-    /// Makes the driver known before its first command. One that was served elsewhere meets no POWER ON: a firmware's
+    /// Makes the driver known before its first command. One that was served before meets no POWER ON: a firmware's
     /// driver, and whatever was in flight, would take it for a failure.
     private func introduce(isContinued: Bool) {
         if !isKnown { units.connect(nexus, isContinued: isContinued) }
@@ -141,16 +141,17 @@ public final class SCSIHostDevice: VhostUserDevice {
     }
 
     /// Carries out task management. Commands that are under way are not cut short but waited for, after which none is
-    /// left to abort.
+    /// left to abort; those of other sockets' initiators, too, where it is about theirs.
     private func manage(_ task: TaskManagement) -> UInt8 {
         guard let target = units[task.target] else { return UInt8(VIRTIO_SCSI_S_BAD_TARGET) }
         guard let unit = target[task.lun] else { return UInt8(VIRTIO_SCSI_S_INCORRECT_LUN) }
         switch task.subtype {
-        case VIRTIO_SCSI_T_TMF_ABORT_TASK, VIRTIO_SCSI_T_TMF_ABORT_TASK_SET, VIRTIO_SCSI_T_TMF_CLEAR_TASK_SET,
-            VIRTIO_SCSI_T_TMF_QUERY_TASK, VIRTIO_SCSI_T_TMF_QUERY_TASK_SET:
+        case VIRTIO_SCSI_T_TMF_ABORT_TASK, VIRTIO_SCSI_T_TMF_ABORT_TASK_SET, VIRTIO_SCSI_T_TMF_QUERY_TASK,
+            VIRTIO_SCSI_T_TMF_QUERY_TASK_SET:
             units.flush()
+        case VIRTIO_SCSI_T_TMF_CLEAR_TASK_SET: unit.settle()
         case VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET:
-            units.flush()
+            unit.settle()
             unit.reset()
         case VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET:
             units.flush()

@@ -17,8 +17,8 @@ import SystemPackage
     private let targets = Mutex<[UInt8: TargetDevice]>([:])
     /// The initiators that are there.
     private let nexuses = Mutex<Set<Nexus>>([])
-    /// What the table points to.
-    private let entries = Mutex<[UnitAddress: UnitEntry]>([:])
+    /// The ways to units by their addresses, and so what the table points to.
+    private let ways = Mutex<[UnitAddress: UnitWay]>([:])
     /// The rings that use the table.
     let rings = Mutex<[RequestRing]>([])
 
@@ -49,25 +49,26 @@ import SystemPackage
         for nexus in nexuses.withLock({ $0 }) { unit.connect(nexus) }
         guard device.attach(unit, at: lun) else { return false }
         // What is protected is read and written by the unit alone.
-        guard unit.protectionType == nil, let entry = UnitEntry(store) else { return true }
-        entries.withLock { $0[UnitAddress(target: target, lun: lun)] = entry }
-        unit.observeGate { gate in entry.open(gate) }
-        set(entry, target, lun)
+        let way = UnitWay(self, unit.protectionType == nil ? UnitEntry(store) : nil)
+        ways.withLock { $0[UnitAddress(target: target, lun: lun)] = way }
+        unit.add(way)
+        if let entry = way.entry { set(entry, target, lun) }
         return true
     }
 
     /// Takes a unit away, once the commands that rings have taken are answered.
     ///
-    /// - Returns: the unit, which nobody uses any more, or nil where there is none.
+    /// - Returns: the unit, which nobody uses any more by this address, or nil where there is none.
     public func detach(target: UInt8, lun: UInt16) -> LogicalUnit? {
-        let entry = entries.withLock { $0.removeValue(forKey: UnitAddress(target: target, lun: lun)) }
+        let way = ways.withLock { $0.removeValue(forKey: UnitAddress(target: target, lun: lun)) }
         set(nil, target, lun)
         guard let unit = self[target]?.detach(lun) else { return nil }
         if !flush(for: .seconds(2)) {
-            entry?.abandon()
+            way?.entry?.abandon()
             flush()
         }
-        return withExtendedLifetime(entry) { unit }
+        if let way { unit.remove(way) }
+        return withExtendedLifetime(way) { unit }
     }
 
     /// Waits until every command is answered that rings have taken before this.
@@ -81,7 +82,7 @@ import SystemPackage
 
     /// Makes an initiator known to all units, before its commands go past them.
     ///
-    /// - Parameter isContinued: whether it was served elsewhere and is told of no POWER ON.
+    /// - Parameter isContinued: whether it goes on with what it was served before, and is told of no POWER ON.
     func connect(_ nexus: Nexus, isContinued: Bool = false) {
         nexuses.withLock { _ = $0.insert(nexus) }
         all.forEach { $0.connect(nexus, isContinued: isContinued) }
@@ -94,10 +95,10 @@ import SystemPackage
     }
 
     /// I_T NEXUS RESET: the initiator begins anew.
-    func reset(of nexus: Nexus) {
-        disconnect(nexus)
-        connect(nexus)
-    }
+    func reset(of nexus: Nexus) { all.forEach { $0.reset(of: nexus) } }
+
+    /// The initiators that are there.
+    fileprivate var initiators: Set<Nexus> { nexuses.withLock { $0 } }
 
     /// Whether a unit's blocks have protection information.
     var hasProtection: Bool { all.contains { $0.hasProtection } }
@@ -114,6 +115,22 @@ import SystemPackage
 private struct UnitAddress: Hashable {
     let target: UInt8
     let lun: UInt16
+}
+
+/// The way of a map's initiators to a unit.
+private final class UnitWay: UnitPath {
+    private weak let map: UnitMap?
+    /// Nil where the unit alone carries out its commands.
+    let entry: UnitEntry?
+
+    init(_ map: UnitMap, _ entry: UnitEntry?) {
+        self.map = map
+        self.entry = entry
+    }
+
+    var initiators: Set<Nexus> { map?.initiators ?? [] }
+    func open(_ gate: UnitGate) { entry?.open(gate) }
+    func flush(for patience: Duration?) -> Bool { map?.flush(for: patience) ?? true }
 }
 
 /// A unit as the C core sees it.

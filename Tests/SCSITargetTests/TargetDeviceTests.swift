@@ -101,18 +101,18 @@ struct TargetDeviceTests {
         let store = try SpyStore(blocks: 8)
         let initiator = Initiator(store: store)
         let unit = try #require(initiator.target[0])
-        let seen = Mutex<[UnitGate]>([])
-        unit.observeGate { gate in seen.withLock { $0.append(gate) } }
-        func gate() -> UnitGate? { seen.withLock { $0.last } }
+        let path = RecordedPath(initiator.nexus)
+        unit.add(path)
+        func gate() -> UnitGate? { path.gate }
         #expect(gate()?.isOpen == true && gate()?.isWritable == true && gate()?.flushesWrites == false)
         #expect(gate()?.blockCount == 8)
-        unit.connect(Nexus("late"))
+        unit.reset(of: initiator.nexus)
         #expect(gate()?.isOpen == false)
-        unit.disconnect(Nexus("late"))
-        #expect(gate()?.isOpen == true)
+        #expect(initiator.send([0]).sense == [6, 0x29, 0] && gate()?.isOpen == true)
+        let other = initiator.other("b")
         for (shut, open) in [([0x16], [0x17]), ([0x1b], [0x1b, 0, 0, 0, 1, 0])] as [([UInt8], [UInt8])] {
-            #expect(initiator.isGood(shut) && gate()?.isOpen == false)
-            #expect(initiator.isGood(open) && gate()?.isOpen == true)
+            #expect(other.isGood(shut) && gate()?.isOpen == false)
+            #expect(other.isGood(open) && gate()?.isOpen == true)
         }
         // WCE off, then SWP on.
         #expect(initiator.isGood([0x15, 0x10, 0, 0, 24, 0], [0, 0, 0, 0, 0x08, 0x12] + bytes(0, 18)))
