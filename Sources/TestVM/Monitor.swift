@@ -36,6 +36,8 @@ public final class Monitor: Sendable {
 
     /// Opened for both directions, so that neither side waits for the other.
     private static func pipe(_ path: FilePath) throws(Errno) -> OwnedDescriptor {
+        // One that an earlier machine left may hold what was said to it.
+        if path.exists { try path.removeFile() }
         // The path is a C string for as long as the call.
         if unsafe mkfifo(path.string, 0o600) != 0 { throw Errno(rawValue: errno) }
         return try OwnedDescriptor(opening: path, .readWrite)

@@ -67,7 +67,9 @@ struct MinidumpDemo: AsyncParsableCommand {
         options.append += ["memmap=1M$0x7000000", "panic=0"]
         let crash = DemoCrash(directory: directory)
         (options.memoryFile, options.monitor) = (crash.memory, crash.monitor)
-        let listing = try await crash.run(Machine(options), deadline: .seconds(machine.timeout))
+        let (_, listing) = try await Machine(options).withFallback(options) {
+            try await crash.run($0, deadline: .seconds(machine.timeout))
+        }
         return try DemoProof(directory: directory, crash: crash, listing: listing).report()
     }
 

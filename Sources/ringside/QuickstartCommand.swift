@@ -78,13 +78,15 @@ struct QuickstartCommand: AsyncParsableCommand {
             return try output.print(lines) { $0.joined(separator: "\n") }
         }
         let deadline = Duration.seconds(self.machine.timeout)
-        let (machine, prepared, report) = try await untilInterrupted {
+        let ((machine, report), prepared) = try await untilInterrupted {
             let machine = try await Machine(options)
             let prepared = start.duration(to: clock.now)
-            let report = try await machine.run(deadline: deadline) { guest in
-                try await QuickstartRun(guest: guest, asJSON: json).run(steps)
+            let booted = try await machine.withFallback(options) { machine in
+                try await machine.run(deadline: deadline) { guest in
+                    try await QuickstartRun(guest: guest, asJSON: json).run(steps)
+                }
             }
-            return (machine, prepared, report)
+            return (booted, prepared)
         }
         let stages =
             [

@@ -65,7 +65,9 @@ struct VMCrashCommand: AsyncParsableCommand {
         let crash = Crash(files: files, command: command, onlyOnFailure: onFailure, capture: capture)
         let deadline = Duration.seconds(self.machine.timeout)
         do {
-            let panic = try await untilInterrupted { try await crash.run(machine, deadline: deadline) }
+            let (_, panic) = try await untilInterrupted {
+                try await machine.withFallback(prepared) { try await crash.run($0, deadline: deadline) }
+            }
             try files.removePipes()
             guard let panic else { return try files.directory.removeTree() }
             try files.directory.rename(to: directory)

@@ -150,8 +150,10 @@ struct MatrixCase: Sendable {
         let start = ContinuousClock.now
         var result = MatrixResult(kernel: kernel ?? "newest", processors: processors, modules: modules)
         do {
-            let (machine, report) = try await Machine.run(prepared, deadline: deadline) { guest in
-                try await guest.execute(command, receive: capture.receive)
+            let (machine, report) = try await Machine(prepared).withFallback(prepared) { machine in
+                try await machine.run(deadline: deadline) { guest in
+                    try await guest.execute(command, receive: capture.receive)
+                }
             }
             result.kernel = machine.kernel.release
             let trouble = allowWarn ? [] : report.trouble

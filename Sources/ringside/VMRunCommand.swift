@@ -79,15 +79,17 @@ struct VMRunCommand: AsyncParsableCommand {
         let (environment, deadline, tty) = (env, Duration.seconds(machine.timeout), tty)
         let relay = SignalRelay()
         let (machine, report) = try await untilInterrupted(relay: relay) {
-            try await Machine.run(prepared, deadline: deadline) { guest in
-                relay.begin(guest)
-                if tty { return try await execute(inTerminal: guest, command, environment) }
-                return try await guest.execute(
-                    command,
-                    environment: environment,
-                    input: standardInput(),
-                    receive: capture.receive
-                )
+            try await Machine(prepared).withFallback(prepared) { machine in
+                try await machine.run(deadline: deadline) { guest in
+                    relay.begin(guest)
+                    if tty { return try await execute(inTerminal: guest, command, environment) }
+                    return try await guest.execute(
+                        command,
+                        environment: environment,
+                        input: standardInput(),
+                        receive: capture.receive
+                    )
+                }
             }
         }
         try finish(report, machine, capture)
@@ -121,40 +123,6 @@ struct VMRunCommand: AsyncParsableCommand {
         }
         let program = try hostFile(path.string)
         return ([program.string] + command.dropFirst(), [program])
-    }
-}
-
-extension Machine {
-    /// Makes a machine and runs it; where KVM turns out to be of no use and was not asked for, by TCG once more.
-    static func run(
-        _ options: MachineOptions,
-        deadline: Duration,
-        body: @Sendable @escaping (Guest) async throws -> Int32
-    ) async throws -> (Machine, MachineReport<Int32>) {
-        let machine = try await Machine(options)
-        do {
-            return (machine, try await machine.run(deadline: deadline, body: body))
-        } catch let error as OperationError where machine.mayFallBack(from: error, options) {
-            let machine = try await Machine(options.fallenBack(from: error))
-            return (machine, try await machine.run(deadline: deadline, body: body))
-        }
-    }
-
-    /// Whether an error is KVM's, and KVM was not asked for.
-    func mayFallBack(from error: OperationError, _ options: MachineOptions) -> Bool {
-        guard case .kvm = acceleration else { return false }
-        return options.acceleration == nil && error.operation == "boot"
-    }
-}
-
-extension MachineOptions {
-    /// The same by TCG, after KVM has failed; says so.
-    func fallenBack(from error: OperationError) -> MachineOptions {
-        Terminal.writeError("ringside: KVM does not work here, trying TCG: \(error.cause)")
-        if let hint = error.hint { Terminal.writeError(hint) }
-        var options = self
-        options.acceleration = .tcg(reason: "KVM failed: \(error.cause)")
-        return options
     }
 }
 

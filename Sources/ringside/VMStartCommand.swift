@@ -43,7 +43,7 @@ struct VMStartCommand: AsyncParsableCommand {
         if warm { try machine.requireNoMemoryFile() }
     }
 
-    mutating func run() async throws {
+    func run() async throws {
         let named = try NamedMachine(argument: name)
         var prepared = try contents.add(to: self.machine.options(modules: contents.module))
         prepared.startsWarm = warm
@@ -53,12 +53,7 @@ struct VMStartCommand: AsyncParsableCommand {
             return try output.print(machine.commandLine) { $0.map(shellQuoted).joined(separator: " ") }
         }
         let begin = ContinuousClock.now
-        do {
-            try await start(named, machine)
-        } catch let error as OperationError where machine.mayFallBack(from: error, options) {
-            let machine = try await Machine(options.fallenBack(from: error))
-            try await start(named, machine)
-        }
+        _ = try await machine.withFallback(options) { try await start(named, $0) }
         if !machine.mounts.isEmpty { try mount(machine.mounts, in: named) }
         let seconds = begin.duration(to: .now).milliseconds
         try output.print(MachineSummary(named)) {

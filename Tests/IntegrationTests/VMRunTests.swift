@@ -41,6 +41,13 @@ import Testing
             ["vm", "run", "--env", "A=b c", "--", "sh", "-c", "echo $A"],
             environment: ["XDG_CACHE_HOME": cache.string, "TMPDIR": cache.string]
         )
+        let others = try await Host.shell(
+            """
+            export XDG_CACHE_HOME=\(cache) TMPDIR=\(cache)
+            \(Host.ringside) vm crash --keep \(cache)/dump >/dev/null && ls \(cache)/dump
+            \(Host.ringside) quickstart --json | grep -c KVM.failed
+            """
+        )
         try cache.removeTree()
         #expect(outcome.status == 0)
         #expect(outcome.output == "b c\n")
