@@ -62,7 +62,8 @@ struct VMMatrixCommand: AsyncParsableCommand {
         if dryRun {
             return try output.print(cases.map(\.name)) { $0.joined(separator: "\n") }
         }
-        let (base, width) = (try contents.add(to: machine.options()), try width(of: cases.count))
+        let base = try contents.add(to: machine.options(modules: contents.module))
+        let width = try width(of: cases.count)
         let (deadline, allowWarn) = (Duration.seconds(machine.timeout), allowWarn)
         if let junit { try checkThatCanBeMade(junit) }
         let results = try await untilInterrupted {
