@@ -18,6 +18,8 @@ public final class MachineClient {
     private var taint = KernelTaint(rawValue: 0)
     /// What the kernel said or showed of not being well meanwhile, in words.
     public var trouble: [String] { kernelLog.trouble(of: taint) }
+    /// The same with what the kernel said about it.
+    public var kernelReport: [String] { kernelLog.report(of: taint) }
 
     /// - Throws: `OperationError` where the machine is not there, or is not ready.
     public init(_ machine: NamedMachine, operation: String = "run in") throws {

@@ -2,7 +2,7 @@
 import Glibc
 import LinuxSystem
 import Subprocess
-import SystemPackage
+public import SystemPackage
 
 /// What is left of a test VM after it has stopped.
 public struct MachineReport<Value: Sendable>: Sendable {
@@ -16,6 +16,10 @@ public struct MachineReport<Value: Sendable>: Sendable {
     public var taint: KernelTaint
     /// What its kernel said or showed of not being well, in words.
     public var trouble: [String] { kernelLog.trouble(of: taint) }
+    /// The same with what the kernel said about it.
+    public var kernelReport: [String] { kernelLog.report(of: taint) }
+    /// Where its logs are, if they were kept.
+    public var logs: FilePath?
     /// Whether it went on from a saved state.
     public var wasWarm: Bool
     /// How long the machine took from its start until it was ready.
@@ -33,20 +37,28 @@ extension Machine {
     /// - Parameters:
     ///   - deadline: how long everything may take, from the start until the machine is off.
     ///   - isEndedByBody: `body` ends the machine itself, as after a panic that it wanted.
+    ///   - keepsLogsOfTrouble: where the kernel was not well, the directory with its logs stays, as after an error.
     ///   - body: runs commands in the guest.
     public func run<Value: Sendable>(
         deadline: Duration,
         isEndedByBody: Bool = false,
+        keepsLogsOfTrouble: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
         let machine = try await warmed()
         do {
-            return try await machine.runOnce(deadline: deadline, isEndedByBody: isEndedByBody, body: body)
+            return try await machine.runOnce(
+                deadline: deadline,
+                isEndedByBody: isEndedByBody,
+                keepsLogsOfTrouble: keepsLogsOfTrouble,
+                body: body
+            )
         } catch let error as OperationError where machine.saved != nil && error.operation == "boot" {
             // Nothing was run yet.
             return try await machine.cooled().runOnce(
                 deadline: deadline,
                 isEndedByBody: isEndedByBody,
+                keepsLogsOfTrouble: keepsLogsOfTrouble,
                 body: body
             )
         }
@@ -55,6 +67,7 @@ extension Machine {
     func runOnce<Value: Sendable>(
         deadline: Duration,
         isEndedByBody: Bool = false,
+        keepsLogsOfTrouble: Bool = false,
         body: @Sendable @escaping (Guest) async throws -> Value
     ) async throws -> MachineReport<Value> {
         try clearMemoryFile()
@@ -77,19 +90,26 @@ extension Machine {
             try directory.removeTree()
             throw error
         }
+        let post = PostMortem(
+            directory: directory,
+            guest: outcome.guest,
+            memory: memory,
+            emulatorEnd: outcome.emulatorEnd
+        )
+        var report: MachineReport<Value>
         do {
-            let report = try outcome.result.get()
-            try directory.removeTree()
-            return report
+            report = try outcome.result.get()
         } catch {
-            let post = PostMortem(
-                directory: directory,
-                guest: outcome.guest,
-                memory: memory,
-                emulatorEnd: outcome.emulatorEnd
-            )
             throw try post.explain(error, release: kernel.release)
         }
+        if keepsLogsOfTrouble && !report.trouble.isEmpty {
+            // Where there is no room for all of them, what matters most is in the report.
+            _ = Result { try post.writeLogs() }
+            report.logs = directory
+        } else {
+            try directory.removeTree()
+        }
+        return report
     }
 
     /// Memory is zero when a machine starts, and not what an earlier one left in the file.

@@ -68,7 +68,8 @@ public struct NamedMachine: Sendable {
     /// Names the state that it goes on from, where it does.
     var origin: FilePath { directory.appending("origin") }
     var console: FilePath { directory.appending("console.log") }
-    var kernelLog: FilePath { directory.appending("kernel.log") }
+    /// All that its kernel has said.
+    public var kernelLog: FilePath { directory.appending("kernel.log") }
     private var lock: FilePath { directory.appending("lock") }
 
     public func state() throws -> State {

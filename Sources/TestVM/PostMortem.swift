@@ -37,7 +37,10 @@ struct PostMortem {
         case let passed as DeadlinePassed:
             let state = guest.release == nil ? "it had not booted" : "it was running"
             let cause = "killed after \(passed.deadline.seconds) s; \(state)"
-            return OperationError("run", machine, errno: .timedOut, cause: cause, hint: keepLogs())
+            let said = guest.kernelLog.report(of: guest.taint)
+            let report = said.isEmpty ? [] : ["the kernel reported:"] + said.map { "  \($0)" }
+            let hint = (report + [keepLogs()]).joined(separator: "\n")
+            return OperationError("run", machine, errno: .timedOut, cause: cause, hint: hint)
         case is NotReady:
             let last = lastWords(lines).map { "its console ended with: \($0)" }
             let words = lines + (emulatorEnd.map { [$0] } ?? [])
@@ -79,11 +82,16 @@ struct PostMortem {
         }
     }
 
+    /// Writes down what is only in memory.
+    func writeLogs() throws {
+        try directory.appending("kernel.log").write(guest.kernelLog.text.utf8)
+        try directory.appending("commands.log").write(guest.transcript)
+    }
+
     /// Writes down what is only in memory, and says where the logs are.
     private func keepLogs() -> String {
         do {
-            try directory.appending("kernel.log").write(guest.kernelLog.text.utf8)
-            try directory.appending("commands.log").write(guest.transcript)
+            try writeLogs()
             return "the guest's logs are in \(directory)"
         } catch {
             return "the guest's logs are in \(directory), but not all could be written: \(error)"

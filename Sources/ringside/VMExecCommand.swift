@@ -50,7 +50,8 @@ struct VMExecCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = try MachineClient(NamedMachine(argument: name))
+        let machine = try NamedMachine(argument: name)
+        let client = try MachineClient(machine)
         let capture = CommandOutput(passesOn: !output.json)
         let status = try execute(client, capture)
         let trouble = client.trouble
@@ -59,11 +60,14 @@ struct VMExecCommand: ParsableCommand {
                 status: status,
                 stdout: capture.text(.output),
                 stderr: capture.text(.error),
-                trouble: trouble
+                trouble: trouble,
+                kernelReport: client.kernelReport,
+                kernelLog: machine.kernelLog.string
             )
             try output.print(summary) { _ in "" }
         } else if !trouble.isEmpty {
-            Terminal.writeError("the kernel reported:\n" + trouble.map { "  \($0)" }.joined(separator: "\n"))
+            let lines = client.kernelReport.map { "  \($0)\n" }.joined()
+            Terminal.writeError("the kernel reported:\n\(lines)its log is in \(machine.kernelLog)")
         }
         let failed = status == 0 && !trouble.isEmpty && !allowWarn
         if status != 0 || failed { throw ExitCode(failed ? 1 : status) }
@@ -89,6 +93,10 @@ private struct ExecSummary: Encodable {
     var stdout: String
     var stderr: String
     var trouble: [String]
+    /// The same with what the kernel said about it.
+    var kernelReport: [String]
+    /// The file with all that it has said.
+    var kernelLog: String
 }
 
 /// Runs a command whose terminal is this program's own.

@@ -158,6 +158,7 @@ struct MatrixCase: Sendable {
             }
             result.kernel = machine.kernel.release
             let trouble = allowWarn ? [] : report.trouble
+            result.kernelReport = allowWarn ? [] : report.kernelReport
             if report.value != 0 {
                 result.failure = "ended with \(report.value)"
             } else if let first = trouble.first {
@@ -179,6 +180,8 @@ struct MatrixResult: Encodable, Sendable {
     var milliseconds: Int64 = 0
     /// Why it failed; nil where it passed.
     var failure: String?
+    /// What the kernel said about its trouble.
+    var kernelReport: [String] = []
     /// What the command printed, the last 256 KiB of each stream.
     var output = ""
 
@@ -229,7 +232,8 @@ private func junitReport(_ results: [MatrixResult], name: String) -> String {
     let cases = results.map { result in
         let title = "\(result.kernel), \(result.processors) CPUs, \(result.modules.list)"
         let seconds = "\(result.milliseconds / 1000).\(String(result.milliseconds % 1000 + 1000).dropFirst())"
-        let failure = result.failure.map { "<failure message=\"\(escaped($0))\"/>" } ?? ""
+        let report = escaped(result.kernelReport.joined(separator: "\n"))
+        let failure = result.failure.map { "<failure message=\"\(escaped($0))\">\(report)</failure>" } ?? ""
         return """
               <testcase classname="ringside.matrix" name="\(escaped(title))" time="\(seconds)">\(failure)
                 <system-out>\(escaped(result.output))</system-out>

@@ -13,8 +13,8 @@ struct VMRunCommand: AsyncParsableCommand {
         discussion: """
             The machine has the newest installed kernel, the command with its libraries, busybox's tools where the \
             host has them, and this program. Its memory and its files are gone when it ends. The exit status is the \
-            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1. Signals \
-            reach the command; a second SIGINT, SIGTERM or SIGHUP ends the machine.
+            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1, and what it said is printed and kept. Signals reach the command; \
+            a second SIGINT, SIGTERM or SIGHUP ends the machine.
 
             EXAMPLES
               ringside vm run -- uname -r
@@ -77,10 +77,10 @@ struct VMRunCommand: AsyncParsableCommand {
             }
         }
         let (environment, deadline, tty) = (env, Duration.seconds(machine.timeout), tty)
-        let relay = SignalRelay()
+        let (relay, keepsLogs) = (SignalRelay(), !allowWarn)
         let (machine, report) = try await untilInterrupted(relay: relay) {
             try await Machine(prepared).withFallback(prepared) { machine in
-                try await machine.run(deadline: deadline) { guest in
+                try await machine.run(deadline: deadline, keepsLogsOfTrouble: keepsLogs) { guest in
                     relay.begin(guest)
                     if tty { return try await execute(inTerminal: guest, command, environment) }
                     return try await guest.execute(
@@ -101,8 +101,9 @@ struct VMRunCommand: AsyncParsableCommand {
             try output.print(RunSummary(report, machine, capture, trouble)) { _ in "" }
         } else if !trouble.isEmpty {
             let taint = report.taint.isEmpty ? "" : " (it is tainted: \(report.taint))"
-            let lines = trouble.map { "\n  \($0)" }.joined()
-            Terminal.writeError("the kernel reported\(taint):\(lines)")
+            let lines = report.kernelReport.map { "\n  \($0)" }.joined()
+            let logs = report.logs.map { "\nthe guest's logs are in \($0)" } ?? ""
+            Terminal.writeError("the kernel reported\(taint):\(lines)\(logs)")
         }
         let failed = report.value == 0 && !trouble.isEmpty && !allowWarn
         if report.value != 0 || failed { throw ExitCode(failed ? 1 : report.value) }
@@ -135,8 +136,12 @@ private struct RunSummary: Encodable {
     var warm: Bool
     var bootMilliseconds: Int64
     var trouble: [String]
+    /// The same with what the kernel said about it.
+    var kernelReport: [String]
     /// The letters of the kernel's taint.
     var taint: String
+    /// Where the guest's logs are, if they were kept.
+    var logs: String?
 
     init(
         _ report: MachineReport<Int32>,
@@ -152,7 +157,9 @@ private struct RunSummary: Encodable {
         warm = report.wasWarm
         bootMilliseconds = report.bootTime.milliseconds
         self.trouble = trouble
+        kernelReport = report.kernelReport
         taint = report.taint.description
+        logs = report.logs?.string
     }
 }
 

@@ -34,6 +34,12 @@ enum ModuleFixtures {
         }
     }
 
+    /// Options for `vm run` that pack some of them.
+    static func options(_ names: String...) async throws -> String {
+        try await build.value
+        return names.map { "--module \(directory.appending("\($0).ko"))" }.joined(separator: " ")
+    }
+
     private static let build = Task {
         let modules = try KernelImage.find().modules
         let headers = modules.appending("build")

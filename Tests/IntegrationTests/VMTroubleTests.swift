@@ -5,11 +5,41 @@ import Testing
 
 /// Hosts and guests without room.
 @Suite(.needsTestVM, .serialized) struct VMTroubleTests {
+    /// A line of a call trace.
+    private static var frame: Regex<Substring> { #/\+0x[0-9a-f]+/0x[0-9a-f]+ \[t_fault\]/# }
+
     @Test func aGuestThatRunsOutOfMemorySaysWho() async throws {
-        let outcome = try await Host.run("vm", "run", "--memory", "192M", "--", "tail", "/dev/zero")
-        #expect(outcome.status == 137)
+        let outcome = try await Host.shell(
+            """
+            export TMPDIR=$(mktemp -d)
+            \(Host.ringside) vm run --memory 192M -- tail /dev/zero; echo $?; ls $TMPDIR/*; rm -r $TMPDIR
+            """
+        )
+        #expect(outcome.output == "137\ncommands.log\nconsole.log\nkernel.log\n")
         #expect(outcome.error.contains("Out of memory: Killed process"), "\(outcome.error)")
         #expect(outcome.error.contains("(tail)"))
+    }
+
+    @Test(.needsModuleFixtures) func anOopsIsPrintedWithItsTraceAndKept() async throws {
+        let modules = try await ModuleFixtures.options("t_fault", "t_rounds")
+        let outcome = try await Host.shell(
+            """
+            D=$(mktemp -d); export TMPDIR=$D
+            \(Host.ringside) vm run \(modules) -- sh -c 'ringside module load t_fault fault=oops; true'
+            cat $D/*/kernel.log | grep -c 'Linux version'
+            printf 'command: ringside module load t_fault fault=oops; true\\n' >$D/matrix
+            \(Host.ringside) vm matrix $D/matrix \(modules) --junit $D/junit >/dev/null; cat $D/junit; rm -r $D
+            """
+        )
+        for marks in [outcome.error, outcome.output] {
+            for words in ["RIP: 0010:", "Call Trace:", "---[ end trace"] {
+                #expect(marks.contains(words), "\(marks)")
+            }
+            #expect(marks.contains(Self.frame))
+        }
+        #expect(outcome.output.hasPrefix("1\n"))
+        let message = "message=\"the kernel reported: BUG: kernel NULL pointer dereference"
+        #expect(outcome.output.contains(message))
     }
 
     @Test func anInitramfsThatDoesNotFitIsNamed() async throws {

@@ -38,7 +38,9 @@ import Testing
 
     @Test func aTaintNeedsNoRecord() {
         let odd = KernelTaint(rawValue: 1 << 12)
-        let words = ["taint D: a task died in the kernel", "taint W: the kernel warned"]
+        let words = [
+            "taint D: a task died in the kernel", "taint W: the kernel warned",
+        ]
         #expect(KernelLog().trouble(of: odd) == [])
         #expect(KernelLog().trouble(of: [.died, .warned, odd]) == words)
         let warned = KernelLog([record(4, "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2")])
@@ -46,6 +48,25 @@ import Testing
         #expect(warned.trouble(of: [.died, .warned]).dropFirst() == [words[0]])
         let died = KernelLog([record(0, "divide error: 0000 [#1] SMP")])
         #expect(died.trouble(of: .died) == ["divide error: 0000 [#1] SMP"])
+    }
+
+    @Test func aReportGoesToTheEndOfItsTrace() {
+        let oops = [
+            "BUG: kernel NULL pointer dereference, address: 0000000000000008", "Oops: 0002 [#1] PREEMPT SMP",
+            "RIP: 0010:misbehave+0x8/0x10 [t_fault]", "Call Trace:", " fault_init+0x20/0x30 [t_fault]",
+            "---[ end trace 0000000000000000 ]---",
+        ]
+        let other = ["INFO: task cat:12 blocked for more than 60 seconds.", "Call Trace:"]
+        let texts = ["before"] + oops + ["RIP: 0010:misbehave+0x8/0x10"] + other
+        let log = KernelLog(texts.map { record(4, $0) } + [record(6, "later", at: 600_000)])
+        #expect(log.report(of: .died) == oops + other)
+        #expect(
+            log.report(of: [.died, .warned], limit: 2).dropFirst(2) == [
+                "[6 more lines]", "taint W: the kernel warned",
+            ]
+        )
+        let endless = [record(4, "WARNING: x")] + (0..<500).map { record(6, "\($0)") }
+        #expect(KernelLog(endless).report(of: []).count == 120)
     }
 
     private func record(_ level: Int, _ text: String, at microseconds: Int = 1) -> KernelLogRecord {
