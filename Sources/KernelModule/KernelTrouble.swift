@@ -52,14 +52,14 @@ public enum KernelTrouble: String, CaseIterable, Comparable, Encodable, Sendable
         case .leftover:
             [
                 "Objects remaining in", "Slab cache still has objects", "sysfs: cannot create duplicate",
-                "already present!",
+                "already present!", "suspected memory leak", "kmemleak: unreferenced object",
             ]
         case .warning: ["WARNING: ", "suspiciously returned"]
         case .exhaustion: ["Out of memory: Killed process", "Memory cgroup out of memory: Killed process"]
         case .lockdep:
             [
                 "WARNING: possible recursive locking", "WARNING: possible circular locking",
-                "inconsistent lock state",
+                "inconsistent lock state", "INFO: trying to register non-static key",
             ]
         case .corruption:
             ["UBSAN: ", "KASAN: ", "refcount_t: ", "list_add corruption", "list_del corruption"]
@@ -94,7 +94,14 @@ private struct Mark {
                 worst = max(worst ?? mark.kind, mark.kind)
             }
         }
-        return worst
+        return worst ?? (isSlabReport(message) ? .corruption : nil)
+    }
+
+    /// Whether the slab allocator found an object damaged, as in `BUG kmalloc-64 (Tainted: G OE): Right Redzone overwritten`.
+    private static func isSlabReport(_ message: [UInt8]) -> Bool {
+        guard message.starts(with: "BUG ".utf8) else { return false }
+        let words = String(decoding: message, as: UTF8.self)
+        return words.contains("): ") && (words.contains(" (Tainted: ") || words.contains(" (Not tainted): "))
     }
 
     /// Whether a task died in the kernel, as in `divide error: 0000 [#1] PREEMPT SMP`.

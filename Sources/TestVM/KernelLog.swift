@@ -29,6 +29,9 @@ public struct KernelLog: Equatable, Sendable {
         return (taint.contains(.died) && !hasDeath ? ["taint D: a task died in the kernel"] : [])
             + (taint.contains(.warned) && !texts.contains { $0.contains("WARNING: ") }
                 ? ["taint W: the kernel warned"] : [])
+            // Each report that sets it begins so.
+            + (taint.contains(.damaged) && !texts.contains { $0.contains("BUG") }
+                ? ["taint B: memory was found damaged"] : [])
     }
 
     /// What its trouble tells with all that the kernel said about it, such as registers and a call trace, and what the

@@ -6,6 +6,8 @@ public struct KernelTaint: OptionSet, Equatable, Sendable, CustomStringConvertib
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+    /// A page or an object of the slab allocator was damaged.
+    public static let damaged = KernelTaint(rawValue: 1 << 5)
     /// A task died in the kernel: an oops, or `BUG()`.
     public static let died = KernelTaint(rawValue: 1 << 7)
     /// `WARN()` and its kin.

@@ -20,6 +20,29 @@ import Testing
         #expect(outcome.error.contains("(tail)"))
     }
 
+    @Test(.needsModuleFixtures) func aCheckedSlabAllocatorSeesAByteTooMany() async throws {
+        let modules = try await ModuleFixtures.options("t_fault", "t_rounds")
+        let outcome = try await Host.shell(
+            """
+            export TMPDIR=$(mktemp -d)
+            \(Host.ringside) vm run --profile debug \(modules) -- sh -c '
+                ringside module cycle t_fault fault=overrun at=3 -n 5 >/dev/null 2>/tmp/cycle; head -1 /tmp/cycle'
+            echo $?; cat $TMPDIR/*/kernel.log; rm -r $TMPDIR
+            """
+        )
+        let fault = #/BUG kmalloc-64 \(Tainted: .*\): Right Redzone overwritten/#
+        let lines = outcome.output.split(separator: "\n").map(String.init)
+        try #require(lines.count > 100, "\(outcome.error)")
+        #expect(lines[0].contains("round 3 of 5, at its load: the kernel found corruption: BUG kmalloc-64"))
+        #expect(lines[1] == "1")
+        #expect(lines.dropFirst(2).contains { $0.contains(fault) })
+        let report = outcome.error.split(separator: "\n").map(String.init)
+        #expect(report.first == "the kernel reported (it is tainted: BOE):", "\(outcome.error)")
+        #expect(report.dropFirst().first?.contains(fault) == true)
+        #expect(report.contains { $0.contains(Self.frame) }, "\(outcome.error)")
+        #expect(report.last?.hasPrefix("the guest's logs are in ") == true)
+    }
+
     @Test(.needsModuleFixtures) func anOopsIsPrintedWithItsTraceAndKept() async throws {
         let modules = try await ModuleFixtures.options("t_fault", "t_rounds")
         let outcome = try await Host.shell(

@@ -15,6 +15,9 @@ import Testing
         #expect(
             KernelTrouble("BUG t_cache (Tainted: G): Objects remaining in t_cache on shutdown") == .leftover
         )
+        #expect(
+            KernelTrouble("BUG kmalloc-64 (Tainted: G): Right Redzone overwritten") == .corruption
+        )
         #expect(KernelTrouble("INFO: task insmod:77 blocked for more than 120 seconds.") == .stall)
         #expect(KernelTrouble("vhost_scsi: loaded") == nil)
         let messages = ["WARNING: CPU: 0", "ordinary", "Oops: 0002 [#1] PREEMPT SMP"]

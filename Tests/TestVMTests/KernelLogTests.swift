@@ -21,6 +21,9 @@ import Testing
         "divide error: 0000 [#1] PREEMPT SMP NOPTI", "int3: 0000 [#12] SMP", "stack segment: 0000 [#1]",
         "general protection fault, probably for non-canonical address 0xdead000000000100: 0000 [#1] PREEMPT SMP",
         "Internal error: synchronous external abort: 0000000096000010 [#1] SMP",
+        "BUG kmalloc-64 (Tainted: G           OE     ): Right Redzone overwritten",
+        "BUG dentry (Not tainted): Poison overwritten", "INFO: trying to register non-static key.",
+        "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
         "do_init_module: 't_odd'->init suspiciously returned 5, it should follow 0/-E convention",
     ]) func troubleIsSeen(text: String) {
         #expect(KernelLog([record(4, text)]).trouble.count == 1)
@@ -31,6 +34,8 @@ import Testing
         "random: crng init done", "vhost_scsi: no BUG here, nor an Oops or WARNING",
         "traps: gpf[81] general protection fault ip:401136 sp:7ffd1c2b5a30 error:0 in gpf[401000+1000]",
         "traps: a: 0000 [#1][81] trap divide error ip:401136 sp:7ffd1c2b5a30 error:0",
+        "kmemleak: Kernel memory leak detector initialized (mem pool available: 15678)",
+        "BUG kmalloc-64 (Tainted", "BUG trackers (see above): none",
         "note: 12 [#1]", "note: 0000 [#]", "note: 0000 [#1", "note 0000 [#1]", "[#1]", "[#",
     ]) func ordinaryRecordsAreNoTrouble(text: String) {
         #expect(KernelLog([record(4, text)]).trouble.isEmpty)
@@ -40,9 +45,12 @@ import Testing
         let odd = KernelTaint(rawValue: 1 << 12)
         let words = [
             "taint D: a task died in the kernel", "taint W: the kernel warned",
+            "taint B: memory was found damaged",
         ]
         #expect(KernelLog().trouble(of: odd) == [])
-        #expect(KernelLog().trouble(of: [.died, .warned, odd]) == words)
+        #expect(KernelLog().trouble(of: [.damaged, .died, .warned, odd]) == words)
+        let slab = KernelLog([record(3, "BUG t_cache (Not tainted): Poison overwritten")])
+        #expect(slab.trouble(of: .damaged) == slab.trouble.map(\.text))
         let warned = KernelLog([record(4, "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2")])
         #expect(warned.trouble(of: .warned) == warned.trouble.map(\.text))
         #expect(warned.trouble(of: [.died, .warned]).dropFirst() == [words[0]])

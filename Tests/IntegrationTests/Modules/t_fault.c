@@ -26,6 +26,16 @@ static void leak(size_t size, int count)
 			pr_err("t_fault: no memory\n");
 }
 
+/* Writes the byte behind an object, and gives the object back. */
+static void overrun(void)
+{
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (object)
+		object[64 + READ_ONCE(zero)] = 1;
+	kfree(object);
+}
+
 static void misbehave(void)
 {
 	if (!strcmp(fault, "leak"))
@@ -38,6 +48,8 @@ static void misbehave(void)
 		WARN(1, "t_fault is not well\n");
 	else if (!strcmp(fault, "oops"))
 		WRITE_ONCE(*(int *)8, 1);
+	else if (!strcmp(fault, "overrun"))
+		overrun();
 	else if (!strcmp(fault, "hang"))
 		ssleep(1000);
 }
