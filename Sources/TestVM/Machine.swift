@@ -149,7 +149,9 @@ public struct Machine: Sendable {
         counter: UInt64
     ) -> [String] {
         var words =
-            ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off"]
+        // A task that is blocked for longer is reported while such a machine may still run, and not after two minutes.
+        let hung = ["timeout_secs=60", "check_interval_secs=10"].map { "sysctl.kernel.hung_task_\($0)" }
+            ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off"] + hung
             + options.profile.kernelWords
         let accelerator: [String]
         switch acceleration {

@@ -13,7 +13,8 @@ struct VMRunCommand: AsyncParsableCommand {
         discussion: """
             The machine has the newest installed kernel, the command with its libraries, busybox's tools where the \
             host has them, and this program. Its memory and its files are gone when it ends. The exit status is the \
-            command's; a kernel that reports an oops, a BUG, a warning or a stall makes it at least 1, and what it said is printed and kept. Signals reach the command; \
+            command's; a kernel that reports an oops, a BUG, a warning or a stall, as of a task that is blocked for a \
+            minute, makes it at least 1, and what it said is printed and kept. Signals reach the command; \
             a second SIGINT, SIGTERM or SIGHUP ends the machine.
 
             EXAMPLES

@@ -26,6 +26,7 @@ import Testing
             """
             export TMPDIR=$(mktemp -d)
             \(Host.ringside) vm run --profile debug \(modules) -- sh -c '
+                cd /proc/sys/kernel; cat hung_task_timeout_secs hung_task_check_interval_secs
                 ringside module cycle t_fault fault=overrun at=3 -n 5 >/dev/null 2>/tmp/cycle; head -1 /tmp/cycle'
             echo $?; cat $TMPDIR/*/kernel.log; rm -r $TMPDIR
             """
@@ -33,9 +34,10 @@ import Testing
         let fault = #/BUG kmalloc-64 \(Tainted: .*\): Right Redzone overwritten/#
         let lines = outcome.output.split(separator: "\n").map(String.init)
         try #require(lines.count > 100, "\(outcome.error)")
-        #expect(lines[0].contains("round 3 of 5, at its load: the kernel found corruption: BUG kmalloc-64"))
-        #expect(lines[1] == "1")
-        #expect(lines.dropFirst(2).contains { $0.contains(fault) })
+        #expect(lines[0...1] == ["60", "10"])
+        #expect(lines[2].contains("round 3 of 5, at its load: the kernel found corruption: BUG kmalloc-64"))
+        #expect(lines[3] == "1")
+        #expect(lines.dropFirst(4).contains { $0.contains(fault) })
         let report = outcome.error.split(separator: "\n").map(String.init)
         #expect(report.first == "the kernel reported (it is tainted: BOE):", "\(outcome.error)")
         #expect(report.dropFirst().first?.contains(fault) == true)
@@ -63,6 +65,27 @@ import Testing
         #expect(outcome.output.hasPrefix("1\n"))
         let message = "message=\"the kernel reported: BUG: kernel NULL pointer dereference"
         #expect(outcome.output.contains(message))
+    }
+
+    @Test(.needsModuleFixtures) func aHungTaskIsReported() async throws {
+        let modules = try await ModuleFixtures.options("t_fault", "t_rounds")
+        let outcome = try await Host.shell(
+            """
+            export TMPDIR=$(mktemp -d) W=sysctl.kernel.hung_task_timeout_secs=2
+            load='ringside module load t_fault fault=hang'
+            \(Host.ringside) vm run --append $W \(modules) -- sh -c "$load >/dev/null 2>&1 & sleep 9"; echo $?
+            \(Host.ringside) vm run --append $W --timeout 20 \(modules) -- $load; echo $?
+            rm -r $TMPDIR
+            """
+        )
+        #expect(outcome.output == "1\n1\n")
+        let reports = outcome.error.split(separator: "ringside: run VM ")
+        try #require(reports.count == 2, "\(outcome.error)")
+        #expect(reports[1].contains("killed after 20 s; it was running\nthe kernel reported:\n"))
+        for report in reports {
+            #expect(report.contains("blocked for more than "), "\(report)")
+            #expect(report.contains(Self.frame), "\(report)")
+        }
     }
 
     @Test func anInitramfsThatDoesNotFitIsNamed() async throws {
