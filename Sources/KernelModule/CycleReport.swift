@@ -81,7 +81,7 @@ public struct CycleReport: Equatable, Encodable, Sendable {
     public var total = 0
     /// Modules that were loaded for it before the first round and unloaded after the last one.
     public var dependencies: [String] = []
-    /// Why memory was not watched; nil when it was.
+    /// Why memory was not compared with what it was; nil when it was.
     public var memoryUnwatched: String?
     /// Modules that the rounds left loaded.
     public var leftLoaded: [String] = []

@@ -125,6 +125,9 @@ private struct CycleRounds {
             report.fault = error.fault
             report.fault?.moduleState = cycle.state(of: plan.step.name)
         }
+        if report.fault == nil && report.goodRounds < 2 && report.memoryUnwatched == nil {
+            report.memoryUnwatched = "one round has nothing that it could be compared with"
+        }
         report.load = CycleTimes(nanoseconds: loads)
         report.unload = CycleTimes(nanoseconds: unloads)
         report.round = CycleTimes(nanoseconds: rounds)

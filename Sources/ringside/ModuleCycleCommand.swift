@@ -121,7 +121,7 @@ struct ModuleCycleCommand: ParsableCommand {
         let count = report.goodRounds < report.requestedRounds ? " of \(report.requestedRounds)" : ""
         var lines = ["\(report.module): \(report.goodRounds)\(count) rounds without fault, \(each) ms each"]
         lines.append("\(Table(columns: ["STEP", "MIN MS", "MEDIAN MS", "MAX MS"], rows: rows))")
-        lines.append(report.memoryUnwatched.map { "memory was not watched: \($0)" } ?? "memory: no growth")
+        lines.append(report.memoryUnwatched.map { "memory was not compared: \($0)" } ?? "memory: no growth")
         if !report.leftLoaded.isEmpty { lines.append("left loaded: \(report.leftLoaded.list)") }
         return lines.joined(separator: "\n")
     }
