@@ -14,6 +14,7 @@ struct Agent {
     private var kernelLog: KernelLogReader
     private var sessions: [Session] = []
     private var taint: UInt64 = 0
+    private var hasDisks = false
 
     static func main() {
         do {
@@ -85,12 +86,15 @@ struct Agent {
 
     private mutating func handle(_ message: Message) throws {
         switch message {
-        case .run(let number, let command): start(number, command)
+        case .run(let number, let command):
+            try findDisks()
+            start(number, command)
         case .input(let number, let bytes): update(number) { $0.accept(bytes) }
         case .signal(let number, let signal): update(number) { kill(-$0.processID, signal) }
         case .hold(let number, let isOn): update(number) { $0.isHeld = isOn }
         case .resize(let number, let size): update(number) { $0.resize(size) }
         case .mount(let number, let share):
+            try findDisks()
             do {
                 try share.mount()
                 port.send(.exited(session: number, status: 0))
@@ -105,6 +109,13 @@ struct Agent {
             try SystemCalls.powerOff()
         default: throw MalformedFrame(description: "a message that only a guest sends")
         }
+    }
+
+    /// Has the kernel look at the machine's disks: not before it is asked for something, because its state may be saved and
+    /// go on with other ones.
+    private mutating func findDisks() throws {
+        if !hasDisks { try insertModules(of: "/ringside/disk-modules") }
+        hasDisks = true
     }
 
     private mutating func start(_ number: UInt16, _ command: GuestCommand) {

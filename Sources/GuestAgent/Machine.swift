@@ -16,9 +16,12 @@ func prepareMachine() throws {
     }
     // Programs are looked up in the agent's own PATH.
     try SystemCalls.setEnvironment("PATH", commandPath)
-    for path in try FilePath("/ringside/modules").readText().split(separator: "\n") {
-        try insert(FilePath(String(path)))
-    }
+    try insertModules(of: "/ringside/modules")
+}
+
+/// Inserts the modules that a file lists.
+func insertModules(of list: FilePath) throws {
+    for path in try list.readText().split(separator: "\n") { try insert(FilePath(String(path))) }
 }
 
 private func mount(_ type: String, at target: FilePath) throws {

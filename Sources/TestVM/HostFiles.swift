@@ -92,8 +92,12 @@ extension MachineOptions {
 
     /// The modules that the agent inserts before it says hello.
     var channelModules: [String] {
-        profile.modules + ["virtio_console"] + (disks.isEmpty ? [] : ["virtio_blk"])
+        profile.modules + ["virtio_console"]
             + (taggedShares.isEmpty ? [] : ["9p", "9pnet_virtio"]) + (usesHostRoot ? ["overlay"] : [])
             + (describesItsMemory ? ["qemu_fw_cfg"] : [])
     }
+
+    /// The modules that the agent inserts before the first command, behind a saved state, whose kernel has not looked at a
+    /// disk yet: it may have another size and other partitions in the next machine.
+    var diskModules: [String] { disks.isEmpty ? [] : ["virtio_blk"] }
 }

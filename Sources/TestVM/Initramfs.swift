@@ -25,12 +25,14 @@ struct Initramfs {
     ///   - modules: names, aliases or `.ko` files; what they depend on comes with them.
     ///   - programs: host files; a program brings its interpreter and its libraries, and keeps its path.
     ///   - channel: the modules of the machine's devices, which the agent inserts itself.
+    ///   - disk: those that it inserts before the first command.
     ///   - agent: the first process's executable.
     init(
         kernel: KernelImage,
         modules: [String],
         programs: [Program],
         channel: [String],
+        disk: [String] = [],
         agent: FilePath
     ) async throws {
         release = kernel.release
@@ -41,7 +43,7 @@ struct Initramfs {
         }
         for program in programs { try await add(program) }
         try await addShell()
-        try add(modules, channel: channel, of: kernel)
+        try add(modules, inserted: ["modules": channel, "disk-modules": disk], of: kernel)
     }
 
     /// A host file that the guest gets.
@@ -91,10 +93,17 @@ struct Initramfs {
         }
     }
 
-    private mutating func add(_ modules: [String], channel: [String], of kernel: KernelImage) throws {
+    /// - Parameter inserted: the modules that the agent inserts, by the file that lists them for it.
+    private mutating func add(
+        _ modules: [String],
+        inserted: [String: [String]],
+        of kernel: KernelImage
+    ) throws {
         let context = try ModuleContext(directory: kernel.modules)
-        let channel = try context.closure(of: channel)
-        texts["ringside/modules"] = try channel.map { "/" + (try place($0, of: kernel)) + "\n" }.joined()
+        for (list, names) in inserted {
+            let files = try context.closure(of: names).map { "/" + (try place($0, of: kernel)) + "\n" }
+            texts["ringside/\(list)"] = files.joined()
+        }
         for module in try context.closure(of: modules) { _ = try place(module, of: kernel) }
         for index in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
             let file = kernel.modules.appending(index)

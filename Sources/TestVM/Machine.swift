@@ -122,6 +122,7 @@ public struct Machine: Sendable {
             modules: options.modules,
             programs: programs,
             channel: options.channelModules,
+            disk: options.diskModules,
             agent: options.agent
         )
         let (archive, isNewArchive) = try await initramfs.archive(cache: cache)

@@ -29,8 +29,8 @@ struct Preparation {
         let variables = ["PATH", "LD_LIBRARY_PATH"].map { SystemCalls.environmentValue($0) ?? "" }
         let renamed = options.renamedPrograms.flatMap { [$0.host.string, $0.guest.string] }
         let lists = [
-            options.modules, options.programs.map(\.string), renamed, options.channelModules, programs,
-            variables,
+            options.modules, options.programs.map(\.string), renamed, options.channelModules,
+            options.diskModules, programs, variables,
         ]
         // The packing itself is this program's, and names may be relative to its directory.
         let own = [

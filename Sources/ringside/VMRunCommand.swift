@@ -15,7 +15,7 @@ struct VMRunCommand: AsyncParsableCommand {
             host has them, and this program. Its memory and its files are gone when it ends. The exit status is the \
             command's; a kernel that reports an oops, a BUG, a warning or a stall, as of a task that is blocked for a \
             minute, makes it at least 1, and what it said is printed and kept. Signals reach the command; \
-            a second SIGINT, SIGTERM or SIGHUP ends the machine.
+            a second SIGINT, SIGTERM or SIGHUP ends the machine. With --warm, disks and shares are looked at anew.
 
             EXAMPLES
               ringside vm run -- uname -r

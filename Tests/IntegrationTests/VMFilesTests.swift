@@ -88,6 +88,26 @@ import Testing
         }
     }
 
+    @Test func aWarmMachineLooksAtItsDiskAnew() async throws {
+        try await withDirectory { directory in
+            let outcome = try await Host.shell(
+                """
+                cd \(directory); export XDG_CACHE_HOME=$PWD TMPDIR=$PWD
+                for size in 1 3; do
+                    truncate -s ${size}M disk; echo "size $size" | dd of=disk conv=notrunc status=none
+                    \(Host.ringside) vm run --warm --disk disk -- sh -c '
+                        cat /sys/block/vda/size; head -c 7 /dev/vda; echo "from the guest" >/dev/vda'
+                    head -c 15 disk
+                done
+                ls -d ringside/state-* | wc -l
+                \(Host.ringside) vm run --memory-file memory -- true; stat -c %s memory; ls -d vm-* ringside-vm*
+                """
+            )
+            let words = "2048\nsize 1\nfrom the guest\n6144\nsize 3\nfrom the guest\n1\n536870912\n"
+            #expect(outcome.output == words, "\(outcome.error)")
+        }
+    }
+
     private func uuid(in json: String) -> String {
         let word: Substring? = json.split { "\"\\ \n".contains($0) }.first {
             $0.count == 36 && $0.contains("-")
