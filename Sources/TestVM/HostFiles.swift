@@ -58,7 +58,7 @@ public struct Disk: Equatable, Sendable {
 
 extension FilePath {
     /// The path as QEMU takes it within an option, where a comma ends a value.
-    fileprivate var escaped: String { string.replacing(",", with: ",,") }
+    var escaped: String { string.replacing(",", with: ",,") }
 }
 
 extension MachineOptions {

@@ -138,7 +138,7 @@ public struct Machine: Sendable {
     static func memory(_ size: Int, in file: FilePath, isShared: Bool) -> [String] {
         let share = isShared ? "on" : "off"
         return [
-            "-object", "memory-backend-file,id=ram,size=\(size)M,mem-path=\(file),share=\(share)",
+            "-object", "memory-backend-file,id=ram,size=\(size)M,mem-path=\(file.escaped),share=\(share)",
             "-machine", "memory-backend=ram",
         ]
     }
@@ -149,9 +149,9 @@ public struct Machine: Sendable {
         _ files: Preparation.Files,
         counter: UInt64
     ) -> [String] {
-        var words =
         // A task that is blocked for longer is reported while such a machine may still run, and not after two minutes.
         let hung = ["timeout_secs=60", "check_interval_secs=10"].map { "sysctl.kernel.hung_task_\($0)" }
+        var words =
             ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "mitigations=off"] + hung
             + options.profile.kernelWords
         let accelerator: [String]

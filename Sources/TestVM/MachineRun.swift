@@ -143,7 +143,7 @@ extension Machine {
         let arguments =
             ["--pdeathsig", "KILL", "--"] + commandLine + extraArguments
             + (saved?.arguments(memory: memory, monitor: SavedState.pipes(in: logs)) ?? [])
-            + ["-chardev", "file,id=console,path=\(console)"]
+            + ["-chardev", "file,id=console,path=\(console.escaped)"]
         var emulator = PlatformOptions()
         emulator.createSession = true
         let log = try saved?.kernelLog ?? KernelLog()

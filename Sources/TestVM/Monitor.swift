@@ -20,7 +20,7 @@ public final class Monitor: Sendable {
 
     /// The chardev alone.
     static func channel(at path: FilePath) -> [String] {
-        ["-chardev", "pipe,id=monitor,path=\(path)", "-qmp", "chardev:monitor"]
+        ["-chardev", "pipe,id=monitor,path=\(path.escaped)", "-qmp", "chardev:monitor"]
     }
 
     /// Makes the pipes, before the machine starts.
@@ -53,7 +53,7 @@ public final class Monitor: Sendable {
     /// Writes all of the guest's memory as an ELF core; the QMP command is `dump-guest-memory`.
     public func dumpMemory(to path: FilePath) async throws {
         _ = try await execute(
-            #"{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:\#(path)"}}"#
+            #"{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": \#(json("file:\(path)"))}}"#
         )
     }
 
@@ -62,7 +62,7 @@ public final class Monitor: Sendable {
         try await negotiate()
         _ = try await execute(Self.memoryStays)
         _ = try await execute(
-            #"{"execute": "migrate", "arguments": {"uri": "exec:cat >'\#(path)'"}}"#
+            #"{"execute": "migrate", "arguments": {"uri": \#(json("exec:cat >\(quoted(path))"))}}"#
         )
         while true {
             let status = try await execute(#"{"execute": "query-migrate"}"#)
@@ -79,7 +79,7 @@ public final class Monitor: Sendable {
         isReady.store(true, ordering: .relaxed)
         for command in [
             #"{"execute": "qmp_capabilities"}"#, Self.memoryStays,
-            #"{"execute": "migrate-incoming", "arguments": {"uri": "exec:cat '\#(path)'"}}"#,
+            #"{"execute": "migrate-incoming", "arguments": {"uri": \#(json("exec:cat \(quoted(path))"))}}"#,
         ] {
             _ = try requests.descriptor.writeAll((command + "\n").utf8)
         }
@@ -124,3 +124,10 @@ public final class Monitor: Sendable {
         }
     }
 }
+
+private func json(_ text: String) -> String {
+    "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+}
+
+/// One word of the shell.
+private func quoted(_ path: FilePath) -> String { "'\(path.string.replacing("'", with: "'\\''"))'" }

@@ -129,7 +129,7 @@ public struct NamedMachine: Sendable {
             words += saved.arguments(memory: machine.memory, monitor: SavedState.pipes(in: directory))
             try origin.write(saved.directory.string.utf8)
         }
-        words += ["-chardev", "file,id=console,path=\(console)"]
+        words += ["-chardev", "file,id=console,path=\(console.escaped)"]
         try command.write(words.joined(separator: "\0").utf8)
     }
 

@@ -196,8 +196,9 @@ import Testing
         }
     }
 
+    /// - Parameter body: gets a directory with a comma in its name, which ends a value for QEMU.
     private func withDirectory(_ body: (FilePath) async throws -> Void) async throws {
-        let directory = try FilePath.makeTemporaryDirectory(prefix: "vm-files")
+        let directory = try FilePath.makeTemporaryDirectory(prefix: "vm,files")
         do {
             try await body(directory)
         } catch {
