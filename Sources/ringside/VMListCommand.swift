@@ -72,6 +72,7 @@ struct VMStopCommand: ParsableCommand {
             EXAMPLES
               ringside vm stop lab
               ringside vm stop --all
+              ringside vm stop --all --dry-run
             """
     )
 
@@ -80,6 +81,9 @@ struct VMStopCommand: ParsableCommand {
 
     @Flag(help: "Stop every machine.")
     var all = false
+
+    @Flag(help: "Print what would be stopped, and stop nothing.")
+    var dryRun = false
 
     @OptionGroup var output: OutputOptions
 
@@ -92,10 +96,15 @@ struct VMStopCommand: ParsableCommand {
 
     func run() throws {
         let machines = try all ? NamedMachine.all() : names.map { try NamedMachine(argument: $0) }
-        for machine in machines { try stop(machine) }
+        for machine in machines { try dryRun ? check(machine) : stop(machine) }
         try output.print(Stopped(stopped: machines.map(\.name))) {
-            $0.stopped.isEmpty ? "no machine is running" : "stopped \($0.stopped.list)"
+            let verb = dryRun ? "would stop" : "stopped"
+            return $0.stopped.isEmpty ? "no machine is running" : "\(verb) \($0.stopped.list)"
         }
+    }
+
+    private func check(_ machine: NamedMachine) throws {
+        if !machine.directory.exists { throw try machine.unavailable("stop") }
     }
 
     private func stop(_ machine: NamedMachine) throws {

@@ -49,6 +49,11 @@ import Testing
             """
         )
         try cache.removeTree()
+        if Acceleration.probe().name == "tcg" {
+            #expect(others.output == "console.log\nguest.ram\nkernel.log\nvmcore\n1\n", "\(others.error)")
+            let words = "KVM does not work here, trying TCG: "
+            #expect(others.error.ranges(of: words).count == 2, "\(others.error)")
+        }
         #expect(outcome.status == 0)
         #expect(outcome.output == "b c\n")
         // On real hardware KVM boots and nothing is said.
@@ -146,6 +151,22 @@ import Testing
         #expect(allowed.status == 0)
         let words = "  BUG: invented\n  taint W: the kernel warned\n"
         #expect(allowed.error == "the kernel reported (it is tainted: DW):\n\(words)")
+    }
+
+    @Test func aTerminalIsPassedThrough() async throws {
+        let outcome = try await Host.shell(
+            """
+            export D=$(mktemp -d); cd $D
+            cat >job <<'end'
+            tty; stty size; echo ready; read word; echo "got $word"; exit 3
+            end
+            (until grep -q ready typescript; do sleep 0.2; done; printf 'it\\r'; sleep 1) 2>/dev/null |
+                script -qefc 'stty rows 33 cols 99; \(Host.ringside) vm run --include job --tty -- sh $D/job' typescript
+            echo $?; cd /; rm -rf $D
+            """
+        )
+        let lines = outcome.output.split(whereSeparator: \.isNewline)
+        #expect(lines == ["/dev/pts/0", "33 99", "ready", "it", "got it", "3"], "\(outcome.output)")
     }
 
     @Test(

@@ -57,7 +57,9 @@ import Testing
             let long = try await state.shell("\(word); $R vm exec lab -- echo \(words)")
             #expect(long.status == 1)
             #expect(long.error.contains("E2BIG: its arguments and environment are longer"), "\(long.error)")
+            #expect(try await state.vm("stop", "--all", "--dry-run").output == "would stop lab\n")
             #expect(try await state.vm("stop", "lab").output == "stopped lab\n")
+            #expect(try await state.vm("stop", "lab", "--dry-run").error.contains("ENOENT: no such machine"))
             #expect(try await state.vm("stop", "lab").error.contains("ENOENT: no such machine is running"))
             #expect(try await state.leftovers() == "")
         }
