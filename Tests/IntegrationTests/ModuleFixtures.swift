@@ -61,6 +61,8 @@ enum ModuleFixtures {
             printf '\\1\\2\\3\\4' | dd of=t_version.ko bs=1 seek=$((0x$versions)) conv=notrunc status=none
             cp t_hello.ko t_arm.ko
             printf '\\267' | dd of=t_arm.ko bs=1 seek=18 conv=notrunc status=none
+            cp t_hello.ko t_type.ko
+            printf '\\3' | dd of=t_type.ko bs=1 seek=16 conv=notrunc status=none
             gzip -c t_hello.ko >t_packed.ko.gz
             : >t_empty.ko
             echo text >t_text.ko

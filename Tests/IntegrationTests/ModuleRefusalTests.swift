@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import LinuxSystem
+import SystemPackage
 import TestVM
 import Testing
 
@@ -14,6 +15,8 @@ import Testing
         ("t_version.ko", "load t_hello: EINVAL: it was built against another version of "),
         ("t_twin.ko", "load t_twin: ENOEXEC: it exports t_prov_fn, which t_prov exports already\n"),
         ("t_arm.ko", "load t_hello: ENOEXEC: it was built for other processors: ELF machine 183 (arm64)\n"),
+        ("t_type.ko", "load t_hello: ENOEXEC: the file is damaged: Invalid ELF header type: 3 != 1\n"),
+        ("t_fail.ko word=12345678", "load t_fail: ENOSPC: '12345678' is too large for parameter word\n"),
         ("t_signed.ko", "load crc7: EKEYREJECTED: its signature is missing, broken, or of a key"),
         ("t_huge.ko", "load t_huge: ENOMEM: not enough memory\n"),
         ("t_hello.ko n=99999999999", "load t_hello: ERANGE: '99999999999' is invalid for parameter n\n"),
@@ -31,7 +34,8 @@ import Testing
     ]
 
     @Test func everyRefusalIsExplained() async throws {
-        let log = try await VirtualHost.boot(files: ModuleFixtures.files()) { host in
+        let setpriv = try #require(FilePath.locate(program: "setpriv")).string
+        let log = try await VirtualHost.boot(programs: [setpriv], files: ModuleFixtures.files()) { host in
             #expect(try await host.module("load /modules/t_prov.ko").status == 0)
             let before = try await host.run("cut -d' ' -f1 /proc/modules")
             for (arguments, message) in Self.refusals {
@@ -39,6 +43,10 @@ import Testing
                 #expect(load.status == 1)
                 #expect(load.error.hasPrefix("ringside: \(message)"), "\(load.output)\(load.error)")
             }
+            let line = "setpriv --bounding-set -sys_module ringside module load /modules/t_hello.ko"
+            let incapable = try await host.run(line).error
+            let words = "ringside: load t_hello: EPERM: not allowed to load modules (CAP_SYS_MODULE), as in a"
+            #expect(incapable.hasPrefix(words), "\(incapable)")
             #expect(try await host.run("cut -d' ' -f1 /proc/modules") == before)
         }
         #expect(log.trouble.isEmpty)

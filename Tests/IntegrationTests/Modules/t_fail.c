@@ -6,6 +6,10 @@ static int err = 5;
 module_param(err, int, 0444);
 MODULE_PARM_DESC(err, "What the init function returns, negated");
 
+static char word[8];
+module_param_string(word, word, sizeof(word), 0444);
+MODULE_PARM_DESC(word, "A word that has little room");
+
 static int __init fail_init(void)
 {
 	return -err;
