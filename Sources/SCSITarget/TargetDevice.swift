@@ -47,6 +47,9 @@ public final class TargetDevice: Sendable {
     /// The numbers that units have, in order.
     public var luns: [UInt16] { units.withLock { $0.keys.sorted() } }
 
+    /// Whether a unit has a number.
+    public func has(_ unit: LogicalUnit) -> Bool { units.withLock { $0.values.contains { $0 === unit } } }
+
     /// Whether a unit's blocks have protection information.
     public var hasProtection: Bool { units.withLock { $0.values.contains { $0.protectionType != nil } } }
 

@@ -68,6 +68,8 @@ import SystemPackage
             flush()
         }
         if let way { unit.remove(way) }
+        // Another map may have it still, whose initiators are not to wait for ours.
+        if !all.contains(where: { $0.has(unit) }) { initiators.forEach { unit.disconnect($0) } }
         return withExtendedLifetime(way) { unit }
     }
 
