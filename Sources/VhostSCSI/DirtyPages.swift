@@ -14,18 +14,32 @@ internal import SystemPackage
 
     private let mapping: MemoryMapping
     private let wordCount: Int
+    /// The bitmap as a file, where another process is to map it.
+    package let file: PassedDescriptor?
 
     /// Makes an empty log.
     ///
-    /// - Parameter end: the first guest address behind what it covers.
-    public init(covering end: UInt64) throws(OperationError) {
+    /// - Parameters:
+    ///   - end: the first guest address behind what it covers.
+    ///   - isShared: whether the device is in another process, which has to map the log.
+    public init(covering end: UInt64, isShared: Bool = false) throws(OperationError) {
         wordCount = Int((end / Self.pageBytes + 64) / 64)
         do {
-            mapping = try MemoryMapping(byteCount: wordCount * 8)
+            if isShared {
+                let file = PassedDescriptor(try SharedMemory.makeFile(name: "log", byteCount: wordCount * 8))
+                mapping = try MemoryMapping(sharing: file.owner.descriptor, byteCount: wordCount * 8)
+                self.file = file
+            } else {
+                mapping = try MemoryMapping(byteCount: wordCount * 8)
+                file = nil
+            }
         } catch {
             throw OperationError("make", "a dirty log of \(wordCount * 8) bytes", errno: error)
         }
     }
+
+    /// The bitmap's size in bytes.
+    package var byteCount: Int { wordCount * 8 }
 
     /// The bitmap's address in this process.
     var address: UInt64 { mapping.address }

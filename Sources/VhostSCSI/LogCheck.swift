@@ -21,12 +21,15 @@ public struct LogCheck: Sendable {
     public init() {}
 
     /// Runs an INQUIRY with the log, and one without.
-    public func run(on initiator: SCSIInitiator, _ device: VhostSCSIDevice, lun: UInt16)
+    public func run(on initiator: SCSIInitiator, _ device: any DirtyLogging, lun: UInt16)
         throws(OperationError)
         -> Result
     {
         let region = initiator.rings.region
-        let log = try DirtyPages(covering: region.guestAddress + region.byteCount)
+        let log = try DirtyPages(
+            covering: region.guestAddress + region.byteCount,
+            isShared: device.needsSharedMemory
+        )
         try device.startLog(log)
         _ = try initiator.inquiry(lun: lun)
         let marked = Set(log.take())

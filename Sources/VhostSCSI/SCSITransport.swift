@@ -21,7 +21,18 @@ public protocol SCSITransport: AnyObject {
     func stop() throws(OperationError)
 }
 
-extension VhostSCSIDevice: SCSITransport {
+/// A transport whose device can log what it writes.
+public protocol DirtyLogging: SCSITransport {
+    /// Has the started device log what it writes from now on.
+    ///
+    /// - Parameter log: covers the guest memory, and is shared where the device needs that; to be kept until `stopLog` or
+    ///   `stop`.
+    func startLog(_ log: DirtyPages) throws(OperationError)
+    /// Has it log no more. When this returns it no longer touches the log.
+    func stopLog() throws(OperationError)
+}
+
+extension VhostSCSIDevice: DirtyLogging {
     public var name: String { options.wwpn }
     public var needsSharedMemory: Bool { false }
     public var isGone: Bool { false }

@@ -38,7 +38,7 @@ public struct VhostMemoryRegion: Equatable, Sendable {
 
 /// One split ring: its size and the addresses of its three parts in this process.
 public struct VhostRing: Equatable, Sendable {
-    /// The number of descriptors: a power of two, 1 to 32768.
+    /// The number of descriptors: a power of two, 1 to 32768; 0 for a ring that the driver does not set up.
     public let size: UInt16
     /// The descriptor table, 16 bytes for each descriptor.
     public let descriptors: UInt64
@@ -62,4 +62,7 @@ public struct VhostRing: Equatable, Sendable {
         self.used = used
         self.usedGuestAddress = usedGuestAddress
     }
+
+    /// A ring that the driver does not set up, as firmware leaves out those for control and events.
+    public static let absent = VhostRing(size: 0, descriptors: 0, available: 0, used: 0)
 }

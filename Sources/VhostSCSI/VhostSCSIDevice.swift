@@ -102,7 +102,8 @@ public final class VhostSCSIDevice {
     ///
     /// - Parameters:
     ///   - memory: the guest memory, 1 to 64 regions, in which the rings and all buffers lie.
-    ///   - rings: control, event and request rings in the order of virtio-scsi; all empty.
+    ///   - rings: control, event and request rings in the order of virtio-scsi; all empty. The kernel is told nothing of
+    ///     one that is absent, whose eventfds nobody signals.
     public func start(memory: [VhostMemoryRegion], rings: [VhostRing]) throws(OperationError) {
         precondition(!isStarted, "the device is started already")
         do throws(OperationError) {
@@ -110,7 +111,7 @@ public final class VhostSCSIDevice {
             try control(.setFeatures(features), undo: .setFeatures([]))
             try control(.setMemoryTable(memory), undo: .setMemoryTable([]))
             for (index, ring) in rings.enumerated() { try bind(ring, index) }
-            undo += rings.indices.reversed().map(VhostRequest.getRingBase)
+            undo += rings.indices.reversed().filter { rings[$0].size > 0 }.map(VhostRequest.getRingBase)
             try checkABIVersion()
             try control(endpoint(.setEndpoint), undo: endpoint(.clearEndpoint))
         } catch {
@@ -132,7 +133,7 @@ public final class VhostSCSIDevice {
         do throws(OperationError) {
             try control(.setLogBase(log.address))
             try control(.setFeatures(features.union(.logAll)), undo: .setFeatures(features))
-            for (index, ring) in rings.enumerated() {
+            for (index, ring) in rings.enumerated() where ring.size > 0 {
                 try control(
                     .setRingAddresses(index, ring, isLogged: true),
                     undo: .setRingAddresses(index, ring)
@@ -196,6 +197,7 @@ public final class VhostSCSIDevice {
             throw OperationError("make an eventfd for", "ring \(index) of \(options.id)", errno: error)
         }
         self.events.append(events)
+        if ring.size == 0 { return }
         try control(.setRingSize(index, ring.size))
         try control(.setRingBase(index, 0))
         try control(.setRingAddresses(index, ring))

@@ -23,7 +23,8 @@ public struct SharedRegion: Sendable {
     }
 }
 
-/// A ring that a front-end hands over: size, addresses in this process, and its eventfds.
+/// A ring that a front-end hands over: size, or 0 for one that it does not set up, addresses in this process, and its
+/// eventfds.
 public struct FrontEndRing: Sendable {
     public let size: UInt16
     public let descriptors: UInt64
@@ -34,6 +35,8 @@ public struct FrontEndRing: Sendable {
     public let error: PassedDescriptor
     /// The index of the next available entry: the used index where another back-end has died, and 0 otherwise.
     public var base: UInt16 = 0
+    /// The used ring's address for the guest, by which the dirty log names it.
+    public var usedGuestAddress: UInt64 = 0
 
     public init(
         size: UInt16,
@@ -63,8 +66,10 @@ public final class FrontEndSession {
     /// The protocol features in use.
     public let protocolFeatures: ProtocolFeatures
     private let socket: MessageSocket
-    private let name: String
-    private var rings = 0
+    let name: String
+    /// What is in use while started.
+    private(set) var features: UInt64 = 0
+    private(set) var rings: [(index: UInt32, ring: FrontEndRing)] = []
 
     /// How long a back-end may take for an answer, in milliseconds.
     private static let patience: UInt64 = 10_000
@@ -83,7 +88,7 @@ public final class FrontEndSession {
         var features: ProtocolFeatures = []
         if offered & TransportFeatures.protocolFeatures != 0 {
             features = ProtocolFeatures(rawValue: try Self.ask(socket, name, .getProtocolFeatures))
-                .intersection(.all.union(.configuration)).subtracting([.status, .logFile])
+                .intersection(.all.union(.configuration))
             try Self.send(
                 socket,
                 name,
@@ -100,10 +105,7 @@ public final class FrontEndSession {
     ///
     /// - Throws: where the back-end offers none, or answers something else.
     public func makeInflightArea(queueCount: Int, queueSize: Int) throws(OperationError) -> InflightArea {
-        guard protocolFeatures.contains(.inflight) else {
-            let cause = "the back-end does not offer it"
-            throw OperationError(VhostUserRequest.getInflight.name, name, cause: cause)
-        }
+        try need(.inflight, for: .getInflight)
         let counts = UInt16(queueCount).littleEndianBytes + UInt16(queueSize).littleEndianBytes
         try send(VhostUserMessage(.getInflight, [UInt8](repeating: 0, count: 16) + counts))
         let answer = try Self.answer(socket, name, VhostUserRequest.getInflight.rawValue)
@@ -124,9 +126,7 @@ public final class FrontEndSession {
     /// - Throws: where the back-end offers none, or has less.
     public func configuration(byteCount: Int) throws(OperationError) -> [UInt8] {
         let name = VhostUserRequest.getConfiguration.name
-        guard protocolFeatures.contains(.configuration) else {
-            throw OperationError(name, self.name, cause: "the back-end does not offer it")
-        }
+        try need(.configuration, for: .getConfiguration)
         let header = [0, UInt32(byteCount), 0].flatMap { $0.littleEndianBytes }
         let space = [UInt8](repeating: 0, count: byteCount)
         let answer = try exchange(VhostUserMessage(.getConfiguration, header + space)).payload
@@ -166,17 +166,20 @@ public final class FrontEndSession {
         if let inflight {
             try send(VhostUserMessage(.setInflight, inflight.encoded, rights: [inflight.file]))
         }
-        try send(VhostUserMessage(.setFeatures, (features | transport).littleEndianBytes))
+        self.features = features | transport
+        try send(VhostUserMessage(.setFeatures, self.features.littleEndianBytes))
         let table =
             UInt32(memory.count).littleEndianBytes + UInt32(0).littleEndianBytes + memory.flatMap(\.encoded)
         try acknowledged(.setMemoryTable, table, memory.map(\.file))
-        for (index, ring) in rings.enumerated() { try hand(ring, UInt32(index)) }
+        let rings = rings.enumerated().map { (index: UInt32($0), ring: $1) }.filter { $0.ring.size > 0 }
+        for (index, ring) in rings { try hand(ring, index) }
         if transport != 0 {
-            for index in rings.indices { try send(Self.state(.setRingEnable, UInt32(index), 1)) }
+            for (index, _) in rings { try send(Self.state(.setRingEnable, index, 1)) }
         }
+        if protocolFeatures.contains(.status) { try setStatus(.driverOK) }
         // Messages are carried out in order: once one is answered, none before it was refused.
         _ = try Self.ask(socket, name, .getFeatures)
-        self.rings = rings.count
+        self.rings = rings
     }
 
     private func checkCount(of rings: [FrontEndRing]) throws(OperationError) {
@@ -193,8 +196,8 @@ public final class FrontEndSession {
 
     /// Takes the rings back.
     public func stop() throws(OperationError) {
-        defer { rings = 0 }
-        for index in 0..<UInt32(rings) {
+        defer { rings = [] }
+        for (index, _) in rings {
             let payload = Self.state(.getRingBase, index, 0).payload
             _ = try Self.ask(socket, name, .getRingBase, payload)
         }
@@ -214,17 +217,14 @@ public final class FrontEndSession {
         try Self.answer(socket, name, number)
     }
 
-    private func send(_ message: VhostUserMessage) throws(OperationError) {
+    func send(_ message: VhostUserMessage) throws(OperationError) {
         try Self.send(socket, name, message)
     }
 
     private func hand(_ ring: FrontEndRing, _ index: UInt32) throws(OperationError) {
         try send(Self.state(.setRingSize, index, UInt32(ring.size)))
         try send(Self.state(.setRingBase, index, UInt32(ring.base)))
-        let areas = [ring.descriptors, ring.used, ring.available, 0].flatMap { $0.littleEndianBytes }
-        try send(
-            VhostUserMessage(.setRingAddress, index.littleEndianBytes + UInt32(0).littleEndianBytes + areas)
-        )
+        try send(address(ring, index, isLogged: false))
         for (request, event) in [
             (VhostUserRequest.setRingError, ring.error), (.setRingCall, ring.call), (.setRingKick, ring.kick),
         ] {
@@ -232,9 +232,17 @@ public final class FrontEndSession {
         }
     }
 
-    private func acknowledged(_ request: VhostUserRequest, _ payload: [UInt8], _ rights: [PassedDescriptor])
-        throws(OperationError)
-    {
+    func address(_ ring: FrontEndRing, _ index: UInt32, isLogged: Bool) -> VhostUserMessage {
+        let areas = [ring.descriptors, ring.used, ring.available, isLogged ? ring.usedGuestAddress : 0]
+        let state = index.littleEndianBytes + UInt32(isLogged ? 1 : 0).littleEndianBytes
+        return VhostUserMessage(.setRingAddress, state + areas.flatMap(\.littleEndianBytes))
+    }
+
+    func acknowledged(
+        _ request: VhostUserRequest,
+        _ payload: [UInt8] = [],
+        _ rights: [PassedDescriptor] = []
+    ) throws(OperationError) {
         let asks = protocolFeatures.contains(.replyAck)
         try send(VhostUserMessage(request, payload, rights: rights, needsReply: asks))
         guard asks else { return }

@@ -5,7 +5,7 @@ public import VhostSCSI
 import VhostUser
 
 /// A vhost-user back-end at a socket, driven without a guest.
-public final class SocketTransport: SCSITransport {
+public final class SocketTransport: DirtyLogging {
     public let name: String
     public let needsSharedMemory = true
     public var features: VhostFeatures { VhostFeatures(rawValue: session.offered).intersection(wanted) }
@@ -32,17 +32,17 @@ public final class SocketTransport: SCSITransport {
             for ring in rings {
                 let events = RingEvents(kick: try EventFD(), call: try EventFD(), error: try EventFD())
                 self.events.append(events)
-                handed.append(
-                    FrontEndRing(
-                        size: ring.size,
-                        descriptors: ring.descriptors,
-                        available: ring.available,
-                        used: ring.used,
-                        kick: try Self.copy(events.kick),
-                        call: try Self.copy(events.call),
-                        error: try Self.copy(events.error)
-                    )
+                var passed = FrontEndRing(
+                    size: ring.size,
+                    descriptors: ring.descriptors,
+                    available: ring.available,
+                    used: ring.used,
+                    kick: try Self.copy(events.kick),
+                    call: try Self.copy(events.call),
+                    error: try Self.copy(events.error)
                 )
+                passed.usedGuestAddress = ring.usedGuestAddress
+                handed.append(passed)
             }
         } catch {
             throw OperationError("make eventfds for", name, errno: error)
@@ -65,6 +65,13 @@ public final class SocketTransport: SCSITransport {
         defer { events = [] }
         try session.stop()
     }
+
+    public func startLog(_ log: DirtyPages) throws(OperationError) {
+        guard let file = log.file else { preconditionFailure("a log for another process is shared") }
+        try session.startLog(file, byteCount: log.byteCount)
+    }
+
+    public func stopLog() throws(OperationError) { try session.stopLog() }
 
     private static func copy(_ event: borrowing EventFD) throws(Errno) -> PassedDescriptor {
         PassedDescriptor(try OwnedDescriptor(duplicating: event.number))

@@ -15,6 +15,7 @@ struct VhostProbeCommand: ParsableCommand {
               ringside vhost probe --json id=a,wwpn=naa.500140500000001,tpgt=1
               ringside vhost probe id=a,wwpn=naa.500140500000001,tpgt=1,vhostfd=3 3<>/dev/vhost-scsi
               ringside vhost probe --dirty-log id=a,wwpn=naa.500140500000001,tpgt=1
+              ringside vhost probe --dirty-log --socket /run/ringside/disk.sock
             """
     )
 
@@ -28,16 +29,13 @@ struct VhostProbeCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard !dirtyLog || device.socket == nil else {
-            throw ValidationError("--dirty-log is for the kernel's device.")
-        }
         guard lun < 16384 else { throw ValidationError("--lun is 0 to 16383.") }
     }
 
     func run() throws {
         let opened = try device.open()
         let initiator = try device.start(opened, depth: 1)
-        if dirtyLog, let device = opened as? VhostSCSIDevice { return try checkLog(initiator, device) }
+        if dirtyLog, let device = opened as? any DirtyLogging { return try checkLog(initiator, device) }
         let units = try initiator.finishing { () throws(OperationError) in
             var units: [LogicalUnitReport] = []
             for lun in try initiator.reportLUNs() { units.append(try LogicalUnitReport(initiator, lun)) }
@@ -47,7 +45,7 @@ struct VhostProbeCommand: ParsableCommand {
         try output.print(report) { $0.description }
     }
 
-    private func checkLog(_ initiator: SCSIInitiator, _ device: VhostSCSIDevice) throws {
+    private func checkLog(_ initiator: SCSIInitiator, _ device: any DirtyLogging) throws {
         let result = try initiator.finishing { () throws(OperationError) in
             try LogCheck().run(on: initiator, device, lun: lun)
         }

@@ -40,6 +40,18 @@ private func device(_ system: RecordingVhostSystem, _ extra: String = "") throws
         #expect(device.isStarted)
     }
 
+    /// As firmware leaves out the rings for control and events.
+    @Test func aRingThatIsAbsentIsLeftAlone() throws {
+        let device = try device(system)
+        try device.start(memory: memory, rings: [.absent, .absent, ring])
+        try device.stop()
+        #expect(system.requests.filter { $0 == .setRingSize(2, 128) || $0 == .getRingBase(2) }.count == 2)
+        for index in 0..<2 {
+            let about = system.requests.filter { $0 == .setRingBase(index, 0) || $0 == .getRingBase(index) }
+            #expect(about.isEmpty)
+        }
+    }
+
     @Test func stopTakesEverythingBackInReverse() throws {
         let device = try device(system)
         try device.start(memory: memory, rings: rings)

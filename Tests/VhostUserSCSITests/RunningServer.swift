@@ -62,6 +62,13 @@ final class RunningServer {
         return said.contains { $0.contains(text) }
     }
 
+    /// How many commands of its front-end the units have carried out, and not its queues.
+    func handed() throws -> Int {
+        let counters = try ControlRequest.counters.send(to: control)
+        let word = counters.split(separator: "(").last?.split(separator: " ").first
+        return try #require(word.flatMap { Int($0) }, "\(counters)")
+    }
+
     /// Ends the server, and removes what it leaves.
     func end() throws {
         EventFD.signal(stop.number)

@@ -42,11 +42,22 @@ struct SharedUnitTests {
         }
     }
 
-    /// How many commands the unit itself has carried out for a socket's initiator.
-    private func handed(_ server: RunningServer) throws -> Int {
-        let counters = try ControlRequest.counters.send(to: server.control)
-        let word = counters.split(separator: "(").last?.split(separator: " ").first
-        return try #require(word.flatMap { Int($0) }, "\(counters)")
+    @Test func whatOneReservedIsFreeOnceItsWayIsTakenAway() throws {
+        let servers = try [RunningServer([]), RunningServer([])]
+        let (unit, opened) = try UnitSpecification("0=ramdisk:1M").open(for: servers[0].socket)
+        for server in servers { server.units.attach(unit, store: opened, target: 0, lun: 0) }
+        servers[0].units.attach(unit, store: opened, target: 0, lun: 1)
+        let ways = try servers.map { try SCSIInitiator(try SocketTransport($0.socket), target: 0) }
+        for way in ways { try way.testUnitReady(lun: 0) }
+        let reserve = SCSICommand.raw([0x16, 0, 0, 0, 0, 0], byteCount: 0, isWrite: false)
+        #expect(try ways[0].settle(reserve, lun: 0).isGood)
+        // The first of two ways is not the last.
+        for (lun, status) in [(UInt16(1), UInt8(0x18)), (0, 0)] {
+            #expect(servers[0].units.detach(target: 0, lun: lun) === unit)
+            #expect(try ways[1].settle(.testUnitReady, lun: 0).status == status)
+        }
+        for way in ways { try way.detach() }
+        for server in servers { try server.end() }
     }
 
     /// Its POWER ON is pending for ever.
@@ -57,11 +68,11 @@ struct SharedUnitTests {
         let silent = try SCSIInitiator(try SocketTransport(servers[1].socket), target: 0)
         let busy = try SCSIInitiator(try SocketTransport(servers[0].socket), target: 0)
         try busy.testUnitReady(lun: 0)
-        let before = try handed(servers[0])
+        let before = try servers[0].handed()
         for command in [SCSICommand.read, SCSICommand.write] {
             #expect(try busy.send(command(0, 8, 512), lun: 0).isGood)
         }
-        #expect(try handed(servers[0]) == before)
+        #expect(try servers[0].handed() == before)
         // It meets its own attention all the same.
         let first = try silent.send(.read(address: 0, blocks: 1, blockSize: 512), lun: 0)
         #expect(first.decodedSense?.isUnitAttention == true)
