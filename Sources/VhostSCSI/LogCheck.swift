@@ -32,8 +32,8 @@ public struct LogCheck: Sendable {
         )
         try device.startLog(log)
         _ = try initiator.inquiry(lun: lun)
-        let marked = Set(log.take())
         try device.stopLog()
+        let marked = Set(log.take())
         _ = try initiator.inquiry(lun: lun)
         let late = log.take().count
         let slot = initiator.queue.slots[0]
