@@ -52,7 +52,8 @@ public struct KernelLog: Equatable, Sendable {
         var (left, last) = (0, 0)
         return records.filter { record in
             if KernelTrouble(record.text) != nil {
-                left = Self.reportLength
+                // What a program writes into the log has no trace.
+                left = record.facility == 0 ? Self.reportLength : 1
             } else if record.timestamp - last > Self.reportPause {
                 left = 0
             }

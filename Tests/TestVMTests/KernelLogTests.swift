@@ -73,6 +73,9 @@ import Testing
                 "[6 more lines]", "taint W: the kernel warned",
             ]
         )
+        var own = record(4, "BUG: invented")
+        own.facility = 1
+        #expect(KernelLog([own, record(6, "clocksource: tsc")]).report(of: []) == ["BUG: invented"])
         let endless = [record(4, "WARNING: x")] + (0..<500).map { record(6, "\($0)") }
         #expect(KernelLog(endless).report(of: []).count == 120)
     }
