@@ -38,21 +38,56 @@ extension ConfigurationPlanner {
 
     private mutating func plan(_ request: GroupRequest, _ group: TargetPortalGroup?) throws(OperationError) {
         let path = live.fabric.string + "/" + request.path
+        let file = FilePath(path).appending("attrib").appending("fabric_prot_type")
+        let old = try group == nil ? nil : tree.attribute(file)
+        if let group, let old, let protection = request.protection, old != "\(protection)" {
+            let detail = "fabric_prot_type \(old) -> \(protection)"
+            return try replace(group, request, path, detail)
+        }
         var unit: Plan.Unit = []
         var details: [String] = []
-        if group == nil { unit.append(.makeDirectory(FilePath(path))) }
-        if let protection = request.protection {
-            let file = FilePath(path).appending("attrib").appending("fabric_prot_type")
-            let old = try group == nil ? nil : tree.attribute(file)
-            if old != "\(protection)" {
-                unit.append(.write("\(protection)", to: file, replacing: old))
-                if let old { details.append("fabric_prot_type \(old) -> \(protection)") }
+        if group == nil {
+            unit.append(.makeDirectory(FilePath(path)))
+            if let protection = request.protection {
+                unit.append(.write("\(protection)", to: file, replacing: nil))
             }
         }
         let changesNexus = plan(nexusOf: request, group, path, &unit, &details)
         if !unit.isEmpty { bindings[request.wwpn.name, default: []] += unit }
         report(group == nil ? .create : details.isEmpty ? .keep : .change, path, details)
-        try planLUNs(request, group, path, releasingAll: changesNexus)
+        try planLUNs(request, group, path, changesNexus ? .link : .none)
+    }
+
+    /// Makes a group anew, with all that stays in it.
+    ///
+    /// A session takes its protection type from the group when the nexus is written, and the kernel remembers one that is
+    /// not 0 for the initiator as long as the group is there, whatever the attribute says.
+    private mutating func replace(
+        _ group: TargetPortalGroup,
+        _ request: GroupRequest,
+        _ path: String,
+        _ detail: String
+    ) throws(OperationError) {
+        let (target, directory) = (request.wwpn.name, FilePath(path))
+        let old = group.fullNexus
+        let nexus = request.nexus?.name ?? old ?? WWPN(nexusOf: request.wwpn, tag: request.tag).name
+        let protection = Operation.write(
+            "\(request.protection ?? 0)",
+            to: directory.appending("attrib").appending("fabric_prot_type"),
+            replacing: nil
+        )
+        bindings[target, default: []] += [.makeDirectory(directory)]
+        bindings[target, default: []] += try tree.accessLists(of: group).map { .makeDirectory($0) }
+        bindings[target, default: []] += [
+            protection, .write(nexus, to: directory.appending("nexus"), replacing: nil),
+        ]
+        report(.replace, path, [detail] + (nexus == old ? [] : ["nexus \(old ?? "none") -> \(nexus)"]))
+        try planLUNs(request, group, path, .directory)
+        var rest = group
+        let named = Set(request.luns.map(\.number.rawValue))
+        // The others are gone by then.
+        if isPruning { rest.luns.removeAll { $0.number.map { !named.contains($0) } ?? true } }
+        loosenings[target, default: []] += try tree.removal(of: rest)
     }
 
     /// - Returns: whether another nexus has to go first, for which every LUN has to be without its backstore.
@@ -78,9 +113,9 @@ extension ConfigurationPlanner {
         _ request: GroupRequest,
         _ group: TargetPortalGroup?,
         _ path: String,
-        releasingAll: Bool
+        _ loss: LUNLoss
     ) throws(OperationError) {
-        var isDisturbed = releasingAll
+        var isDisturbed = loss != .none
         try refuseAliases(in: group, path)
         let units = group?.luns ?? []
         let present = Dictionary(units.map { ($0.number, $0) }) { first, _ in first }
@@ -91,13 +126,13 @@ extension ConfigurationPlanner {
                 directory,
                 present[lun.number.rawValue],
                 request.wwpn.name,
-                releasingAll
+                loss
             )
             isDisturbed = isDisturbed || losesLink
         }
         let named = Set(request.luns.map(\.number.rawValue))
         for old in units where old.number.map({ !named.contains($0) }) ?? true {
-            isDisturbed = try planUnnamed(old, request.wwpn.name, releasingAll) || isDisturbed
+            isDisturbed = try planUnnamed(old, request.wwpn.name, loss) || isDisturbed
         }
         if isDisturbed, let group { disturbed.append(group) }
     }
@@ -122,20 +157,25 @@ extension ConfigurationPlanner {
         _ directory: String,
         _ old: LogicalUnit?,
         _ target: String,
-        _ releasingAll: Bool
+        _ loss: LUNLoss
     ) throws(OperationError) -> Bool {
         let known = paths[lun.backstore]
         let path = if let known { known } else { try placement.find(lun.backstore).string }
         let isRight = old?.backstore == path
-        let mustRelease = old?.backstore.map { released.contains($0) || releasingAll || !isRight } ?? false
-        if let old, mustRelease { loosenings[target, default: []] += try tree.release(of: old) }
-        if old == nil { bindings[target, default: []].append(.makeDirectory(FilePath(directory))) }
+        let mustRelease = old?.backstore.map { released.contains($0) || loss != .none || !isRight } ?? false
+        if let old, mustRelease { loosenings[target, default: []] += try tree.release(of: old, loss.settings) }
+        if old == nil || loss == .directory {
+            bindings[target, default: []].append(.makeDirectory(FilePath(directory)))
+        }
         let isBound = !isRight || mustRelease
         if isBound {
             // The same link as before, whatever its name was.
             let place = old?.link ?? directory + "/" + (lun.alias ?? "backstore")
             let kept = try keptGroup(of: old, on: path)
             bindings[target, default: []] += binding(place, to: path, lun.aluaGroup ?? kept)
+            if loss == .directory {
+                bindings[target, default: []] += try tree.copies(KeptSetting.ofUnitAlone, in: directory)
+            }
         }
         var details: [String] = []
         if old != nil, !isRight { details.append("\(old?.backstore ?? "nothing") -> \(path)") }
@@ -176,6 +216,18 @@ extension ConfigurationPlanner {
         let file = FilePath(link).removingLastComponent().appending(KeptSetting.aluaGroup.file)
         return [step, .write(group, to: file, replacing: nil)]
     }
+}
+
+/// What the LUNs of a group lose for a while, because something of the group's own changes.
+enum LUNLoss {
+    case none
+    /// Their links: the nexus goes.
+    case link
+    /// Their directories too: the group goes.
+    case directory
+
+    /// The settings that go with that.
+    var settings: [KeptSetting] { self == .directory ? KeptSetting.ofUnit : [KeptSetting.aluaGroup] }
 }
 
 extension TargetPortalGroup {

@@ -57,6 +57,8 @@ struct KeptSetting {
         KeptSetting(file: "alua_tg_pt_status", initial: "0"),
         KeptSetting(file: "alua_tg_pt_offline", initial: "0"), aluaGroup,
     ]
+    /// Those that do not depend on what the link leads to, in the order in which a new unit takes them.
+    static let ofUnitAlone = Array(ofUnit.dropLast().reversed())
 }
 
 extension TreeDirectory {

@@ -14,7 +14,7 @@ extension ConfigurationPlanner {
     mutating func planUnnamed(_ group: TargetPortalGroup, of target: String) throws(OperationError) {
         guard isPruning else {
             var isDisturbed = false
-            for lun in group.luns { isDisturbed = try planUnnamed(lun, target, false) || isDisturbed }
+            for lun in group.luns { isDisturbed = try planUnnamed(lun, target, .none) || isDisturbed }
             if isDisturbed { disturbed.append(group) }
             return
         }
@@ -26,13 +26,15 @@ extension ConfigurationPlanner {
     }
 
     /// - Returns: whether the unit loses its backstore, if only for a while.
-    mutating func planUnnamed(_ lun: LogicalUnit, _ target: String, _ releasing: Bool) throws(OperationError)
+    mutating func planUnnamed(_ lun: LogicalUnit, _ target: String, _ loss: LUNLoss) throws(OperationError)
         -> Bool
     {
         let isReleased = lun.backstore.map { released.contains($0) } ?? false
-        guard isPruning || isReleased || releasing else { return false }
-        let settings = isPruning ? KeptSetting.ofUnit : [KeptSetting.aluaGroup]
+        guard isPruning || isReleased || loss != .none else { return false }
+        let settings = isPruning ? KeptSetting.ofUnit : loss.settings
         loosenings[target, default: []] += try tree.release(of: lun, settings)
+        let comesBack = !isPruning && loss == .directory
+        if comesBack { bindings[target, default: []].append(.makeDirectory(FilePath(lun.path))) }
         if let link = lun.link, let backstore = lun.backstore {
             // One that is replaced or only changed comes back.
             let name = FilePath(backstore).lastComponent?.string ?? ""
@@ -40,6 +42,9 @@ extension ConfigurationPlanner {
             if !isPruning, let back {
                 let kept = try keptGroup(of: lun, on: back)
                 bindings[target, default: []] += binding(link, to: back, kept)
+            }
+            if comesBack {
+                bindings[target, default: []] += try tree.copies(KeptSetting.ofUnitAlone, in: lun.path)
             }
         }
         if isPruning {

@@ -90,16 +90,22 @@ extension TargetTree {
     }
 
     func planRemoval(of group: TargetPortalGroup, into plan: inout Plan) throws(OperationError) {
-        let path = FilePath(group.path)
         for lun in group.luns {
             plan.append(try release(of: lun, KeptSetting.ofUnit))
         }
+        plan.append(try removal(of: group))
+    }
+
+    /// The steps that take a group away whose LUNs have let go of their backstores.
+    func removal(of group: TargetPortalGroup) throws(OperationError) -> Plan.Unit {
+        let path = FilePath(group.path)
+        var unit: Plan.Unit = []
         // From here on no endpoint can be set: what is still to be removed stays free.
         if let old = group.fullNexus {
-            plan.append(.write("NULL", to: path.appending("nexus"), replacing: old))
+            unit.append(.write("NULL", to: path.appending("nexus"), replacing: old))
         }
-        plan.append(try resets(KeptSetting.ofGroup, in: group.path))
-        for lun in group.luns { plan.append(.removeDirectory(FilePath(lun.path))) }
+        unit += try resets(KeptSetting.ofGroup, in: group.path)
+        unit += group.luns.map { .removeDirectory(FilePath($0.path)) }
         for list in try accessLists(of: group) {
             let mapped = try entries(list).first { $0.name.hasPrefix("lun_") }
             if let mapped {
@@ -109,9 +115,9 @@ extension TargetTree {
                     cause: "\(mapped.name) is mapped in it; remove it first"
                 )
             }
-            plan.append(.removeDirectory(list))
+            unit.append(.removeDirectory(list))
         }
-        plan.append(.removeDirectory(path))
+        return unit + [.removeDirectory(path)]
     }
 
     /// The backstores that nothing but these groups' LUNs exports.
