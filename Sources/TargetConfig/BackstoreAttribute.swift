@@ -92,6 +92,16 @@ public struct BackstoreAttribute: Sendable {
         return values
     }
 
+    /// The most that a file's `optimal_sectors` can be: those of 512 bytes in its `max_bytes_per_io`.
+    static let fileSectors: UInt64 = (8 << 20) / 512
+
+    /// Values in an order in which a new backstore takes them: larger blocks lower what `optimal_sectors` can be set to,
+    /// but leave it as it is.
+    static func ordered(_ values: [String: String]) -> [(key: String, value: String)] {
+        func rank(_ name: String) -> String { name == "optimal_sectors" ? "" : name }
+        return values.sorted { rank($0.key) < rank($1.key) }
+    }
+
     /// Whether Linux 6.1 or a later one has the attribute for that kind of backstore.
     private func exists(for spec: BackstoreSpec) -> Bool {
         let own = ["cmd_time_out", "tmr_notification"]

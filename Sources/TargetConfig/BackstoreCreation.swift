@@ -81,7 +81,7 @@ extension TargetTree {
             let file = path.appending("wwn").appending("vpd_unit_serial")
             steps.append(.write(serial, to: file, replacing: nil))
         }
-        for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in BackstoreAttribute.ordered(request.attributes) {
             steps.append(.write(value, to: path.appending("attrib").appending(name), replacing: nil))
         }
         for (name, number) in request.aluaGroups.sorted(by: { $0.key < $1.key }) {

@@ -48,20 +48,9 @@ extension ConfigurationPlanner {
                 isLocked = true
             }
         }
-        let attributes = request.attributes.isEmpty ? nil : try tree.open(old.path + "/attrib")
-        for (name, value) in request.attributes.sorted(by: { $0.key < $1.key }) {
-            let file = path.appending("attrib").appending(name)
-            guard let before = try attributes?.attribute(name) else {
-                throw OperationError(
-                    "set",
-                    file.string,
-                    errno: .noSuchFileOrDirectory,
-                    cause: "this kernel has no such attribute"
-                )
-            }
-            if Decimal.value(of: before) == Decimal.value(of: value) { continue }
-            unit.append(.write(value, to: file, replacing: before))
-            isLocked = isLocked || BackstoreAttribute.isLocked(name)
+        for write in try attributeChanges(of: request, old) {
+            unit.append(write)
+            isLocked = isLocked || BackstoreAttribute.isLocked(write.path.lastComponent?.string ?? "")
         }
         if !request.aluaGroups.isEmpty {
             let present = try tree.aluaGroups(of: old)
@@ -78,6 +67,48 @@ extension ConfigurationPlanner {
             }
         }
         return (unit, isLocked && !old.exportedBy.isEmpty)
+    }
+
+    private func attributeChanges(of request: BackstoreRequest, _ old: Backstore) throws(OperationError)
+        -> Plan.Unit
+    {
+        guard !request.attributes.isEmpty, let directory = try tree.open(old.path + "/attrib") else { return [] }
+        var unit: Plan.Unit = []
+        var wanted = request.attributes
+        var passed: String?
+        if let size = try blockSizeInTheWay(of: request, directory) {
+            // Only the smallest blocks let so many sectors in.
+            unit.append(.write("512", to: FilePath(directory.path).appending("block_size"), replacing: size))
+            wanted["block_size"] = wanted["block_size"] ?? size
+            passed = "512"
+        }
+        for (name, value) in BackstoreAttribute.ordered(wanted) {
+            let file = FilePath(directory.path).appending(name)
+            guard var before = try directory.attribute(name) else {
+                throw OperationError(
+                    "set",
+                    file.string,
+                    errno: .noSuchFileOrDirectory,
+                    cause: "this kernel has no such attribute"
+                )
+            }
+            if name == "block_size", let passed { before = passed }
+            if Decimal.value(of: before) == Decimal.value(of: value) { continue }
+            unit.append(.write(value, to: file, replacing: before))
+        }
+        return unit
+    }
+
+    /// The block size with which a file takes fewer `optimal_sectors` than it is to have.
+    private func blockSizeInTheWay(of request: BackstoreRequest, _ directory: TreeDirectory) throws(OperationError)
+        -> String?
+    {
+        guard case .file = request.spec, let wanted = request.attributes["optimal_sectors"],
+            let sectors = Decimal.value(of: wanted), let size = try directory.attribute("block_size"),
+            let limit = try directory.attribute("hw_max_sectors").flatMap({ Decimal.value(of: $0) })
+        else { return nil }
+        let isThere = try directory.attribute("optimal_sectors") == wanted
+        return isThere || sectors <= limit || size == "512" ? nil : size
     }
 
     mutating func report(_ kind: ObjectChange.Kind, _ object: String, _ details: [String] = []) {

@@ -38,7 +38,8 @@ struct SaveConfig {
         let name = try object["name"]?.scalar("name") ?? ""
         if let fault = Backstore.fault(inName: name) { throw object.failure(fault) }
         var request = BackstoreRequest(name: name, spec: try spec(object, name), line: object.line)
-        try request.read(serial: object["wwn"].flatMap { $0.isNull ? nil : $0 })
+        // A backstore that never got a serial number is saved with an empty one.
+        try request.read(serial: object["wwn"].flatMap { $0.isNull || $0 == .text("") ? nil : $0 })
         for (attribute, value) in try object["attributes"]?.pairs("attributes") ?? [] {
             // rtslib saves every attribute; those that nobody can set say nothing.
             let text = try value.scalar(attribute)

@@ -35,7 +35,7 @@ extension TargetTree {
     private func storageObject(_ request: BackstoreRequest, _ backstore: Backstore) throws(OperationError)
         -> Document
     {
-        let attributes = try attributes(of: backstore).map { ($0.name, Document.plain($0.value)) }
+        let attributes = try settableAgain(request, backstore).map { ($0.name, Document.plain($0.value)) }
         let number = { (value: Int64?) in Document.plain(value ?? 0) }
         var pairs: [(key: String, value: Document)] = [
             ("name", .text(request.name)), ("plugin", .text(SaveConfig.plugin(of: request.spec))),
@@ -65,7 +65,21 @@ extension TargetTree {
                 ("control", .plain("null")),
             ]
         }
-        return .map(pairs + [("wwn", .text(try serial(of: backstore)))])
+        let serial = try serial(of: backstore)
+        return .map(pairs + (serial.isEmpty ? [] : [("wwn", .text(serial))]))
+    }
+
+    /// The attributes of a backstore that targetcli, which sets the block size first, can set on a new one.
+    private func settableAgain(_ request: BackstoreRequest, _ backstore: Backstore) throws(OperationError)
+        -> [(name: String, value: String)]
+    {
+        let defaults = BackstoreAttribute.defaults(for: request.spec)
+        let limit = try attribute(FilePath(backstore.path).appending("attrib").appending("hw_max_sectors"))
+        let sectors = limit.flatMap { Decimal.value(of: $0) } ?? .max
+        return try attributes(of: backstore).filter { name, value in
+            // What every new one has needs no setting.
+            name != "optimal_sectors" || value != defaults[name] || Decimal.value(of: value) ?? 0 <= sectors
+        }
     }
 
     private func aluaDocuments(of backstore: Backstore) throws(OperationError) -> [Document] {
