@@ -59,7 +59,7 @@ public struct BackstoreAttribute: Sendable {
         BackstoreAttribute("tmr_notification"),
         BackstoreAttribute("unmap_granularity", word),
         BackstoreAttribute("unmap_granularity_alignment", word),
-        BackstoreAttribute("unmap_zeroes_data"),
+        BackstoreAttribute("unmap_zeroes_data", locked: true),
     ]
 
     /// The names of those that can be set to more than one value.
@@ -92,9 +92,6 @@ public struct BackstoreAttribute: Sendable {
         return values
     }
 
-    /// The most that a file's `optimal_sectors` can be: those of 512 bytes in its `max_bytes_per_io`.
-    static let fileSectors: UInt64 = (8 << 20) / 512
-
     /// Values in an order in which a new backstore takes them: larger blocks lower what `optimal_sectors` can be set to,
     /// but leave it as it is.
     static func ordered(_ values: [String: String]) -> [(key: String, value: String)] {
@@ -126,9 +123,41 @@ public struct BackstoreAttribute: Sendable {
         }
         if let fault = attribute.fault(number) { return fault }
         guard attribute.exists(for: spec) else { return "this kind of backstore has no \(name)" }
-        let discards = ["emulate_tpu", "emulate_tpws"].contains(name)
-        if discards, number == 1, case .ramdisk = spec { return "\(name) is 1, but a ramdisk cannot discard" }
-        return nil
+        if number == 1, let lack = lack(name, of: spec) { return "\(name) is 1, but \(lack)" }
+        let limits = [
+            "queue_depth": hardwareQueueDepth(of: spec), "optimal_sectors": hardwareSectors(of: spec),
+        ]
+        guard let limit = limits[name] ?? nil, number > limit else { return nil }
+        return "\(name) is \(number), above the \(limit) of this kind of backstore"
+    }
+
+    /// What needs a device that gives space back.
+    static let discarding = ["emulate_tpu", "emulate_tpws", "unmap_zeroes_data"]
+
+    private static func lack(_ name: String, of spec: BackstoreSpec) -> String? {
+        switch spec {
+        case .ramdisk where discarding.contains(name): "a ramdisk cannot discard"
+        case .block where name == "emulate_write_cache": "a device has a write cache of its own or none"
+        default: nil
+        }
+    }
+
+    /// `hw_queue_depth`; nil where it is the device's own.
+    private static func hardwareQueueDepth(of spec: BackstoreSpec) -> UInt64? {
+        switch spec {
+        case .ramdisk, .file, .user: 128
+        case .block, .pscsi: nil
+        }
+    }
+
+    /// The most that `hw_max_sectors` can be; nil where it is the device's own.
+    private static func hardwareSectors(of spec: BackstoreSpec) -> UInt64? {
+        switch spec {
+        case .ramdisk: UInt64(UInt32.max) & ~7
+        // Those of 512 bytes in its `max_bytes_per_io`.
+        case .file: (8 << 20) / 512
+        case .block, .pscsi, .user: nil
+        }
     }
 
     private func fault(_ number: UInt64) -> String? {

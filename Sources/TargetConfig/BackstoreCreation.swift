@@ -56,6 +56,10 @@ extension TargetTree {
         let spec = request.spec
         let path = try placement.reserve(request.name, for: spec)
         let size = try checkSource(of: spec)
+        let limits = request.attributes.isEmpty ? DeviceLimits() : try limits(of: request)
+        for (name, value) in BackstoreAttribute.ordered(request.attributes) {
+            try limits.check(name, value, of: request)
+        }
         if let file = spec.path, let size, size.isNew { plan.append(.createFile(file, size: size.size)) }
         plan.append(.makeDirectory(path.removingLastComponent()))
         plan.append(.makeDirectory(path))

@@ -72,7 +72,9 @@ extension ConfigurationPlanner {
     private func attributeChanges(of request: BackstoreRequest, _ old: Backstore) throws(OperationError)
         -> Plan.Unit
     {
-        guard !request.attributes.isEmpty, let directory = try tree.open(old.path + "/attrib") else { return [] }
+        guard !request.attributes.isEmpty, let directory = try tree.open(old.path + "/attrib") else {
+            return []
+        }
         var unit: Plan.Unit = []
         var wanted = request.attributes
         var passed: String?
@@ -94,13 +96,15 @@ extension ConfigurationPlanner {
             }
             if name == "block_size", let passed { before = passed }
             if Decimal.value(of: before) == Decimal.value(of: value) { continue }
+        let limits = try tree.limits(of: request, running: directory)
             unit.append(.write(value, to: file, replacing: before))
         }
         return unit
     }
 
     /// The block size with which a file takes fewer `optimal_sectors` than it is to have.
-    private func blockSizeInTheWay(of request: BackstoreRequest, _ directory: TreeDirectory) throws(OperationError)
+    private func blockSizeInTheWay(of request: BackstoreRequest, _ directory: TreeDirectory)
+        throws(OperationError)
         -> String?
     {
         guard case .file = request.spec, let wanted = request.attributes["optimal_sectors"],
@@ -113,6 +117,7 @@ extension ConfigurationPlanner {
 
     mutating func report(_ kind: ObjectChange.Kind, _ object: String, _ details: [String] = []) {
         changes.append(ObjectChange(kind: kind, object: object, details: details))
+            try limits.check(name, value, of: request)
     }
 
     /// The steps that take backstores away: those that can be made again as they were before the others are made, because
