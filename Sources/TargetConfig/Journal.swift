@@ -47,6 +47,25 @@ extension TargetTree {
         }
     }
 
+    /// What `recover` would do, as lines for people in their order; changes nothing. Steps that were not carried out, or are
+    /// taken back already, are among them: they change nothing then.
+    ///
+    /// - Throws: an `OperationError` when another change is under way, or the journal cannot be read.
+    public func recoverySteps() throws(OperationError) -> [String] {
+        // Who may change nothing cannot keep others from it either.
+        guard denial == nil else { return try journalledSteps() }
+        return try alone { () throws(OperationError) in try journalledSteps() }
+    }
+
+    private func journalledSteps() throws(OperationError) -> [String] {
+        guard let plan = try readJournal() else { return [] }
+        if try isPastReturn(plan) { return plan.tail.map(\.description) }
+        return plan.operations.reversed().compactMap { operation in
+            if case .write(_, _, replacing: nil) = operation { return nil }
+            return operation.reversal
+        }
+    }
+
     /// Makes the portal groups that the plan found and left, and that are gone all the same.
     ///
     /// - Returns: whether there were any.

@@ -13,14 +13,24 @@ struct TargetRecover: ParsableCommand {
             with `target apply`.
 
             Examples:
+              ringside target recover --dry-run
               ringside target recover
             """
     )
+
+    @Flag(help: "Print the steps, of which those that are done already change nothing, and change nothing.")
+    var dryRun = false
 
     @OptionGroup var target: TargetOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
+        guard !dryRun else {
+            return try output.print(["steps": try target.tree.recoverySteps()]) { report in
+                let steps = report["steps"] ?? []
+                return steps.isEmpty ? "nothing to recover" : steps.joined(separator: "\n")
+            }
+        }
         let words: [Recovery: String] = [
             .nothing: "nothing to recover", .undone: "the change was taken back",
             .remade: "the change was taken back; portal groups that something else removed have no nexus now",
