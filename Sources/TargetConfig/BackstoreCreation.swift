@@ -88,6 +88,12 @@ extension TargetTree {
         for (name, value) in BackstoreAttribute.ordered(request.attributes) {
             steps.append(.write(value, to: path.appending("attrib").appending(name), replacing: nil))
         }
+        // After the attributes, of which emulate_model_alias changes one.
+        for name in InquiryName.all {
+            if let value = request.inquiryNames[name.file] {
+                steps.append(name.write(value, at: path, replacing: nil))
+            }
+        }
         for (name, number) in request.aluaGroups.sorted(by: { $0.key < $1.key }) {
             steps += aluaGroup(name, number, at: path)
         }

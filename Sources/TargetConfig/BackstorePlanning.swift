@@ -34,7 +34,9 @@ extension ConfigurationPlanner {
         of request: BackstoreRequest,
         _ old: Backstore
     ) throws(OperationError) -> (Plan.Unit, isLocked: Bool) {
-        if request.serial == nil && request.attributes.isEmpty && request.aluaGroups.isEmpty {
+        if request.serial == nil && request.attributes.isEmpty && request.aluaGroups.isEmpty
+            && request.inquiryNames.isEmpty
+        {
             return ([], false)
         }
         var unit: Plan.Unit = []
@@ -51,6 +53,10 @@ extension ConfigurationPlanner {
         for write in try attributeChanges(of: request, old) {
             unit.append(write)
             isLocked = isLocked || BackstoreAttribute.isLocked(write.path.lastComponent?.string ?? "")
+        }
+        for write in try inquiryChanges(of: request, old) {
+            unit.append(write)
+            isLocked = true
         }
         if !request.aluaGroups.isEmpty {
             let present = try tree.aluaGroups(of: old)
@@ -69,6 +75,19 @@ extension ConfigurationPlanner {
         return (unit, isLocked && !old.exportedBy.isEmpty)
     }
 
+    private func inquiryChanges(of request: BackstoreRequest, _ old: Backstore) throws(OperationError)
+        -> Plan.Unit
+    {
+        guard !request.inquiryNames.isEmpty else { return [] }
+        let present = try tree.inquiryNames(of: old)
+        return InquiryName.all.compactMap { name in
+            guard let wanted = request.inquiryNames[name.file], wanted != present[name.file] else {
+                return nil
+            }
+            return name.write(wanted, at: FilePath(old.path), replacing: present[name.file])
+        }
+    }
+
     private func attributeChanges(of request: BackstoreRequest, _ old: Backstore) throws(OperationError)
         -> Plan.Unit
     {
@@ -77,6 +96,7 @@ extension ConfigurationPlanner {
         }
         var unit: Plan.Unit = []
         var wanted = request.attributes
+        let limits = try tree.limits(of: request, running: directory)
         var passed: String?
         if let size = try blockSizeInTheWay(of: request, directory) {
             // Only the smallest blocks let so many sectors in.
@@ -96,7 +116,7 @@ extension ConfigurationPlanner {
             }
             if name == "block_size", let passed { before = passed }
             if Decimal.value(of: before) == Decimal.value(of: value) { continue }
-        let limits = try tree.limits(of: request, running: directory)
+            try limits.check(name, value, of: request)
             unit.append(.write(value, to: file, replacing: before))
         }
         return unit
@@ -117,7 +137,6 @@ extension ConfigurationPlanner {
 
     mutating func report(_ kind: ObjectChange.Kind, _ object: String, _ details: [String] = []) {
         changes.append(ObjectChange(kind: kind, object: object, details: details))
-            try limits.check(name, value, of: request)
     }
 
     /// The steps that take backstores away: those that can be made again as they were before the others are made, because

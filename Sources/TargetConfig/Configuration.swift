@@ -41,6 +41,8 @@ public struct BackstoreRequest: Equatable, Sendable {
     public var spec: BackstoreSpec
     /// The unit's serial number; by default one that follows from the name.
     public var serial: String?
+    /// What the unit answers INQUIRY with, by the names of the files: `vendor_id`, `product_id`, `revision`.
+    public var inquiryNames: [String: String] = [:]
     /// Values by the names of attributes.
     public var attributes: [String: String] = [:]
     /// The ALUA target port groups beside the kernel's own, by name, each with its number from 1 to 65535.
@@ -49,7 +51,9 @@ public struct BackstoreRequest: Equatable, Sendable {
     var line = 0
 
     public static func == (left: BackstoreRequest, right: BackstoreRequest) -> Bool {
-        (left.name, left.spec, left.serial) == (right.name, right.spec, right.serial)
+        (left.name, left.spec, left.serial, left.inquiryNames) == (
+            right.name, right.spec, right.serial, right.inquiryNames
+        )
             && left.attributes == right.attributes && left.aluaGroups == right.aluaGroups
     }
 }

@@ -60,6 +60,14 @@ extension TargetTree {
         for (name, value) in try attributes(of: backstore) where defaults[name, default: "0"] != value {
             request.attributes[name] = value
         }
+        let names = spec.takesSerial ? try inquiryNames(of: backstore) : [:]
+        for name in InquiryName.all {
+            // One that is empty cannot be asked for.
+            guard let value = names[name.file], !value.isEmpty, value != name.initial(for: spec) else {
+                continue
+            }
+            request.inquiryNames[name.file] = value
+        }
         request.aluaGroups = try aluaGroups(of: backstore).filter { $0.value > 0 }
         return request
     }

@@ -67,13 +67,16 @@ extension Document {
 }
 
 extension BackstoreRequest {
+    /// The keys of what is the backstore's own beside its source.
+    fileprivate static let ownKeys = ["serial"] + InquiryName.all.map(\.file) + ["attributes", "alua_groups"]
+
     /// - Parameter value: a source, or a map with one and more.
     init(named name: String, _ value: Document) throws(OperationError) {
         guard case .map = value.value else {
             try self.init(named: name, value, source: value)
             return
         }
-        try value.expect(["source", "serial", "attributes", "alua_groups"], in: "a backstore")
+        try value.expect(["source"] + Self.ownKeys, in: "a backstore")
         try self.init(named: name, value, source: value["source"])
     }
 
@@ -86,6 +89,7 @@ extension BackstoreRequest {
         let text = try source.scalar("a source")
         spec = try source.naming { () throws(OperationError) in try BackstoreSpec(text) }
         try read(serial: value["serial"])
+        try read(inquiryNamesIn: value)
         for (name, value) in try value["attributes"]?.pairs("attributes") ?? [] {
             try set(name, to: value.scalar(name), value)
         }
@@ -107,6 +111,16 @@ extension BackstoreRequest {
             throw value.failure("a serial is 1 to 253 printable ASCII characters")
         }
         serial = text
+    }
+
+    mutating func read(inquiryNamesIn value: Document) throws(OperationError) {
+        for name in InquiryName.all {
+            guard let value = value[name.file] else { continue }
+            guard spec.takesSerial else { throw value.failure("a SCSI disk has a \(name.file) of its own") }
+            let text = try value.scalar("a \(name.file)")
+            if let fault = name.fault(text) { throw value.failure(fault) }
+            inquiryNames[name.file] = text
+        }
     }
 
     mutating func set(_ name: String, to text: String, _ value: Document) throws(OperationError) {
@@ -158,14 +172,14 @@ extension GroupRequest {
         var lun = LUNRequest(number: number, backstore: "", line: value.line)
         var source: Document? = value
         if case .map = value.value {
-            try value.expect(["source", "serial", "attributes", "alua_groups", "alua_group"], in: "a LUN")
+            try value.expect(["source"] + BackstoreRequest.ownKeys + ["alua_group"], in: "a LUN")
             source = value["source"]
             lun.aluaGroup = try value["alua_group"]?.scalar("alua_group")
         }
         let text = try source?.scalar("a LUN's source") ?? ""
         if text.hasPrefix("name:") {
             lun.backstore = String(text.dropFirst(5))
-            guard value["serial"] == nil, value["attributes"] == nil, value["alua_groups"] == nil else {
+            guard BackstoreRequest.ownKeys.allSatisfy({ value[$0] == nil }) else {
                 throw value.failure("these belong to the backstore \(lun.backstore), not to its LUN")
             }
         } else {

@@ -26,9 +26,15 @@ extension Configuration {
 }
 
 extension BackstoreRequest {
+    /// The names for INQUIRY that it has, in their order.
+    var inquiryPairs: [(key: String, value: String)] {
+        InquiryName.all.compactMap { name in inquiryNames[name.file].map { (name.file, $0) } }
+    }
+
     fileprivate var pairs: [(key: String, value: Document)] {
         var pairs: [(key: String, value: Document)] = [("source", .text("\(spec)"))]
         if let serial { pairs.append(("serial", .text(serial))) }
+        for (name, value) in inquiryPairs { pairs.append((name, .text(value))) }
         if !attributes.isEmpty {
             let sorted = attributes.sorted { $0.key < $1.key }
             pairs.append(("attributes", .map(sorted.map { ($0.key, .plain($0.value)) })))

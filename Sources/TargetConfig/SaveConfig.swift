@@ -4,7 +4,8 @@ import SystemPackage
 
 /// targetcli's saveconfig.json: what it says of backstores and of the vhost fabric.
 ///
-/// Nexuses are not part of the format. They are kept under a key of its own, which rtslib passes over.
+/// Nexuses and the names for INQUIRY are no part of the format. They are kept under a key of its own, which rtslib passes
+/// over.
 struct SaveConfig {
     static let ownKey = "ringside"
 
@@ -40,6 +41,7 @@ struct SaveConfig {
         var request = BackstoreRequest(name: name, spec: try spec(object, name), line: object.line)
         // A backstore that never got a serial number is saved with an empty one.
         try request.read(serial: object["wwn"].flatMap { $0.isNull || $0 == .text("") ? nil : $0 })
+        if let names = document[Self.ownKey]?["inquiry"]?[name] { try request.read(inquiryNamesIn: names) }
         for (attribute, value) in try object["attributes"]?.pairs("attributes") ?? [] {
             // rtslib saves every attribute; those that nobody can set say nothing.
             let text = try value.scalar(attribute)

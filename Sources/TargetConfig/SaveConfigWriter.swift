@@ -29,7 +29,17 @@ extension TargetTree {
         let nexuses = configuration.groups.compactMap { group in
             group.nexus.map { (group.path, Document.text($0.name)) }
         }
-        return try SaveConfig.merge(objects: objects, targets: targets, nexuses: nexuses, over: existing)
+        let names = configuration.backstores.compactMap { request in
+            request.inquiryPairs.isEmpty
+                ? nil : (request.name, Document.map(request.inquiryPairs.map { ($0.key, .text($0.value)) }))
+        }
+        let own = [("nexuses", nexuses), ("inquiry", names)].filter { !$0.1.isEmpty }
+        return try SaveConfig.merge(
+            objects: objects,
+            targets: targets,
+            own: own.map { ($0.0, .map($0.1)) },
+            over: existing
+        )
     }
 
     private func storageObject(_ request: BackstoreRequest, _ backstore: Backstore) throws(OperationError)
@@ -147,7 +157,7 @@ extension SaveConfig {
     static func merge(
         objects: [Document],
         targets: [Document],
-        nexuses: [(key: String, value: Document)],
+        own: [(key: String, value: Document)],
         over existing: Document?
     ) throws(OperationError) -> Document {
         var foreign: [Document] = []
@@ -169,7 +179,7 @@ extension SaveConfig {
             [
                 ("fabric_modules", existing?["fabric_modules"] ?? .list([])),
                 ("storage_objects", .list(objects + kept)), ("targets", .list(foreign + targets)),
-            ] + (nexuses.isEmpty ? [] : [(ownKey, .map([("nexuses", .map(nexuses))]))]) + others
+            ] + (own.isEmpty ? [] : [(ownKey, .map(own))]) + others
         )
     }
 
