@@ -145,8 +145,8 @@ public struct BackstoreAttribute: Sendable {
     /// `hw_queue_depth`; nil where it is the device's own.
     private static func hardwareQueueDepth(of spec: BackstoreSpec) -> UInt64? {
         switch spec {
-        case .ramdisk, .file, .user: 128
-        case .block, .pscsi: nil
+        case .ramdisk, .file: 128
+        case .block, .pscsi, .user: nil
         }
     }
 

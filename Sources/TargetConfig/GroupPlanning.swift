@@ -163,7 +163,9 @@ extension ConfigurationPlanner {
         let path = if let known { known } else { try placement.find(lun.backstore).string }
         let isRight = old?.backstore == path
         let mustRelease = old?.backstore.map { released.contains($0) || loss != .none || !isRight } ?? false
-        if let old, mustRelease { loosenings[target, default: []] += try tree.release(of: old, loss.settings) }
+        if let old, mustRelease {
+            loosenings[target, default: []] += try tree.release(of: old, loss.settings)
+        }
         if old == nil || loss == .directory {
             bindings[target, default: []].append(.makeDirectory(FilePath(directory)))
         }
