@@ -8,7 +8,8 @@ import Testing
 @Suite(.needsTestVM, .serialized) struct SaveConfigTests {
     private let configuration = """
         backstores:
-          disk: {source: "file:/tmp/disk.img,size=8M", attributes: {emulate_tpu: 1}}
+          disk: {source: "file:/tmp/disk.img,size=8M", attributes: {emulate_tpu: 1, block_size: 4096}}
+          small: {source: "file:/tmp/small.img,size=1M", attributes: {block_size: 1024, optimal_sectors: 8000}}
           cached: file:/tmp/cached.img,size=1M,buffered
           null: ramdisk:1M,nullio
           shared: {source: ramdisk:1M, alua_groups: {gold: 5}}
@@ -85,6 +86,21 @@ import Testing
             #expect(saved.contains("naa.5001405c0ffee001") && !saved.contains("naa.5001405000000009"))
             try await host.expectSuccess(
                 "ringside target export --saveconfig /tmp/s.json; ringside target clear"
+            )
+            // A backstore that never got a serial number.
+            try await host.expectSuccess(
+                """
+                d=/sys/kernel/config/target/core/rd_mcp_0; mkdir $d; mkdir $d/bare
+                echo rd_pages=16 >$d/bare/control; echo 1 >$d/bare/enable
+                """
+            )
+            let bare = try await host.expectSuccess("ringside target export --saveconfig")
+            #expect(bare.contains("\"bare\"") && !bare.contains("\"wwn\""), "\(bare)")
+            try await host.expectSuccess(
+                """
+                ringside target export --saveconfig /tmp/bare.json; ringside target clear
+                ringside target apply /tmp/bare.json && ringside target clear
+                """
             )
         }
     }

@@ -12,7 +12,7 @@ private let name = "naa.5001405c0ffee00"
     private let configuration = """
         backstores:
           disk: {source: "file:/tmp/disk.img,size=8M", attributes: {emulate_tpu: 1, block_size: 4096}, serial: abc-1}
-          cached: file:/tmp/cached.img,size=1M,buffered
+          cached: {source: "file:/tmp/cached.img,size=1M,buffered", vendor_id: ACME, product_id: Fast disk, revision: "1"}
           direct: file:/tmp/direct.img,size=1M,direct
           loop: block:/dev/loop0,readonly
           null: ramdisk:1M,nullio
@@ -37,7 +37,10 @@ private let name = "naa.5001405c0ffee00"
             try await host.expectSuccess("ringside target export /tmp/one.yaml")
             try await host.expectSuccess("ringside target diff /tmp/one.yaml --prune")
             let shown = try await host.run("ringside backstore show disk").output
-            #expect(shown.contains("serial abc-1\n") && shown.contains("block_size"), "\(shown)")
+            #expect(shown.contains("serial abc-1, vendor_id LIO-ORG, product_id FILEIO, revision 4.0\n"))
+            #expect(shown.contains("block_size"), "\(shown)")
+            try await host.expectSuccess("ringside target export --saveconfig /tmp/s.json")
+            try await host.expectSuccess("ringside target diff /tmp/s.json --prune")
             try await host.expectSuccess("ringside target clear")
             #expect(try await host.expectSuccess("ls -R /sys/kernel/config/target") == empty)
             try await host.expectSuccess("ringside target apply /tmp/one.yaml")
@@ -47,9 +50,67 @@ private let name = "naa.5001405c0ffee00"
             try await host.expectSuccess("ringside target export --json /tmp/two.json")
             try await host.expectSuccess("ringside target diff /tmp/two.json --prune")
             // The LUN has to let go of it for that, and comes back into its ALUA group.
-            let change = "sed '/^  shared:/a\\    attributes: {block_size: 4096}' /tmp/one.yaml"
+            let more = ["attributes: {block_size: 4096}", "product_id: Slow disk"]
+            let change = "sed" + more.map { " -e '/^  shared:/a\\    \($0)'" }.joined() + " /tmp/one.yaml"
             try await host.expectSuccess("\(change) >/tmp/three.yaml; ringside target apply /tmp/three.yaml")
             try await host.expectSuccess("ringside target diff /tmp/three.yaml --prune")
+        }
+    }
+
+    /// What a session offers tells only a driver: a write with protection information.
+    @Test func aChangedProtectionTypeReachesTheDriver() async throws {
+        try await VirtualHost.bootForTargets(modules: ["vhost_scsi"]) { host in
+            for (type, sign) in [(0, "invalid field"), (1, "wrong reference tag"), (0, "invalid field")] {
+                let group = "{fabric_prot_type: \(type), luns: {0: ramdisk:1M}}"
+                try await host.expectSuccess(
+                    "echo 'targets: {\(name)1: {1: \(group)}}' | ringside target apply -"
+                )
+                let device = "id=a,wwpn=\(name)1,tpgt=1,t10_pi=on"
+                let outcome = try await host.run("ringside vhost verify --write --protection \(device)")
+                #expect((outcome.output + outcome.error).contains(sign), "\(type): \(outcome.error)")
+            }
+            try await host.expectSuccess("ringside target clear")
+        }
+    }
+
+    /// What the kernel would answer in one word is known before anything is changed.
+    @Test func valuesThatTheKernelRefusesAreRefusedBefore() async throws {
+        let modules = VirtualHost.targetModules + ["scsi_debug", "sd_mod"]
+        let (file, memory, loop, disk) = (
+            "file:/tmp/d,size=1M", "ramdisk:1M", "block:/dev/loop0", "block:/dev/sda"
+        )
+        let cases = [
+            (file, "queue_depth", "hw_queue_depth"), (file, "optimal_sectors", "hw_max_sectors"),
+            (memory, "queue_depth", "hw_queue_depth"), (memory, "optimal_sectors", "hw_max_sectors"),
+            (memory, "unmap_zeroes_data", nil), (loop, "emulate_write_cache", nil),
+            (loop, "queue_depth", "hw_queue_depth"), (loop, "optimal_sectors", "hw_max_sectors"),
+            (disk, "emulate_tpu", nil), (disk, "emulate_tpws", nil), (disk, "unmap_zeroes_data", nil),
+        ]
+        try await VirtualHost.bootForTargets(modules: modules) { host in
+            try await host.expectSuccess("truncate -s 4M /tmp/l; losetup /dev/loop0 /tmp/l")
+            let before = try await host.expectSuccess("ls -R /sys/kernel/config/target")
+            for (source, attribute, limit) in cases {
+                try await host.expectSuccess("ringside backstore create d \(source)")
+                let directory = "cd /sys/kernel/config/target/core/*_0/d/attrib"
+                let most =
+                    limit == nil ? "" : try await host.expectSuccess("\(directory); cat \(limit ?? "")")
+                let number = Int(most.dropLast())
+                let value = number.map { $0 + 1 } ?? 1
+                let kernel = try await host.run("\(directory); printf \(value) >\(attribute)")
+                #expect(kernel.status != 0, "\(source) \(attribute)")
+                let apply = """
+                    ringside target apply - <<'END'
+                    backstores: {d: {source: "\(source)", attributes: {\(attribute): \(value)}}}
+                    END
+                    """
+                let message = "\(attribute) is \(value), " + (number.map { "above the \($0) of " } ?? "but ")
+                for isThere in [true, false] {
+                    if !isThere { try await host.expectSuccess("ringside backstore delete d") }
+                    let outcome = try await host.run(apply)
+                    #expect(outcome.status == 1 && outcome.error.contains(message), "\(outcome.error)")
+                }
+                #expect(try await host.expectSuccess("ls -R /sys/kernel/config/target") == before)
+            }
         }
     }
 

@@ -87,6 +87,30 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
         ),
         ("backstores: &a {}\ntargets: *a", "line 2: aliases are not taken"),
         ("a: 1\n---\nb: 1", "line 2: a second document begins here"),
+        (
+            "backstores:\n  a:\n    source: block:/dev/sda\n    attributes: {emulate_write_cache: 1}",
+            "line 4: emulate_write_cache is 1, but a device has"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    attributes: {queue_depth: 129}",
+            "line 4: queue_depth is 129, above the 128 of"
+        ),
+        (
+            "backstores:\n  a:\n    source: file:/a\n    attributes: {optimal_sectors: 16385}",
+            "line 4: optimal_sectors is 16385, above the 16384 of"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    vendor_id: abcdefghi",
+            "line 4: vendor_id is 'abcdefghi', not 1 to 8 printable"
+        ),
+        (
+            "backstores:\n  a:\n    source: ramdisk:1M\n    revision: \" 1\"",
+            "line 4: revision is ' 1', not 1 to 4 printable"
+        ),
+        (
+            "backstores:\n  a:\n    source: pscsi:/dev/sda\n    product_id: x",
+            "line 4: a SCSI disk has a product_id of its own"
+        ),
         ("{\"targets\": }x", "line 1: did not find expected"), ("[", "line 2: did not find expected"),
     ])
     func refuses(_ text: String, _ message: String) {
@@ -324,7 +348,7 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
 
     /// What goes with a group, a LUN or a link is not what the kernel gives new ones.
     private static func start() throws -> FakeConfigFS {
-        var start = try sample(2, extra: "    alua_groups: {gold: 5}\n")
+        var start = try sample(2, extra: "    alua_groups: {gold: 5}\n    product_id: b\n")
         start.groups[0].protection = 1
         start.groups[0].luns[1].aluaGroup = "gold"
         start.groups[1].luns[0].aluaGroup = "silver"
@@ -337,7 +361,7 @@ func sample(_ count: Int, file: String = "file:/tmp/disk,size=1M", extra: String
         try fake.write("1", to: target.pushing("tpgt_1/lun/lun_0/alua_tg_pt_offline"))
         let disk = FakeConfigFS.base.pushing("core/fileio_0/disk")
         for (file, value) in [
-            ("alias", "a"), ("wwn/product_id", "b"), ("udev_path", "/tmp/c"),
+            ("alias", "a"), ("udev_path", "/tmp/c"),
             ("alua/gold/alua_access_type", "1"), ("alua/default_tg_pt_gp/nonop_delay_msecs", "7"),
         ] { try fake.write(value, to: disk.pushing(FilePath(file))) }
         return fake

@@ -22,6 +22,8 @@ final class FakeConfigFS: ConfigFileSystem {
         var claimed: Set<FilePath> = []
         /// Block devices that are mounted.
         var busy: Set<FilePath> = []
+        /// By group and initiator, the protection type that the kernel remembers.
+        var rememberedTypes: [FilePath: [String: String]] = [:]
         var isRoot = true
         /// The change, counted from 0, that fails, and how.
         var failures: [Int: Errno] = [:]

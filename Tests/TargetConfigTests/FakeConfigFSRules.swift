@@ -68,16 +68,23 @@ extension FakeConfigFS.State {
     private mutating func addBackstore(_ path: FilePath, plugin: String) {
         let directories = ["action", "alua", "attrib", "pr", "statistics", "wwn"]
         add(path, directories: directories, files: ["enable": "0\n", "udev_path": "", "alias": ""])
-        let attributes = BackstoreAttribute.defaults(
-            for: .ramdisk(size: ByteSize(bytes: 4096), nullio: false)
-        )
-        for name in BackstoreAttribute.settable {
+        let isFile = plugin.hasPrefix("fileio")
+        let spec: BackstoreSpec =
+            isFile
+            ? .file("/f", size: nil, mode: .synchronous)
+            : .ramdisk(size: ByteSize(bytes: 4096), nullio: false)
+        var attributes = BackstoreAttribute.defaults(for: spec)
+        attributes["hw_max_sectors"] = attributes["optimal_sectors"]
+        let own = BackstoreAttribute.settable.filter { $0 != "cmd_time_out" && $0 != "tmr_notification" }
+        for name in own + ["hw_max_sectors"] {
             let value = attributes[name, default: "0"] + "\n"
             self[path.appending("attrib").appending(name)] = Node(kind: .file, isDefault: true, value: value)
         }
         addALUAGroup(path.appending("alua").appending("default_tg_pt_gp"), number: "0\n")
         self[path.appending("alua").appending("default_tg_pt_gp")] = Node(kind: .directory, isDefault: true)
-        add(path.appending("wwn"), files: ["product_id": "RAMDISK-MCP\n"])
+        let product = isFile ? "FILEIO\n" : "RAMDISK-MCP\n"
+        let names = ["vendor_id": "LIO-ORG\n", "product_id": product, "revision": "4.0\n"]
+        add(path.appending("wwn"), files: names)
         self[path.appending("control")] = Node(kind: .file, isDefault: true, isReadable: false)
         self[path.appending("info")] = Node(kind: .file, isDefault: true, isWritable: false)
         self[path.appending("wwn").appending("vpd_unit_serial")] =
@@ -94,7 +101,10 @@ extension FakeConfigFS.State {
         else {
             throw .invalidArgument
         }
-        add(path, directories: ["acls", "attrib", "auth", "lun", "np", "param"], files: ["nexus": nil])
+        // The protection type of the session cannot be seen in the kernel, only by what a driver is offered.
+        let files = ["nexus": nil, ".session": nil] as [String: String?]
+        add(path, directories: ["acls", "attrib", "auth", "lun", "np", "param"], files: files)
+        rememberedTypes[path] = [:]
         add(path.appending("attrib"), files: ["fabric_prot_type": "0\n"])
     }
 
@@ -177,14 +187,37 @@ extension FakeConfigFS.State {
         case "fabric_prot_type":
             guard ["0", "1", "3"].contains(value) else { throw .invalidArgument }
             self[path]?.value = value + "\n"
-        case let name? where BackstoreAttribute.isLocked(name):
-            if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
+        case let name? where names(path).dropLast().last == "attrib": try writeAttribute(name, value, path)
+        case let name? where InquiryName.all.contains { $0.file == name }:
+            let longest = InquiryName.all.first { $0.file == name }?.longest ?? 0
+            if value.utf8.count > longest { throw .overflow }
+            try refuseExported(path)
             self[path]?.value = value + "\n"
         case "vpd_unit_serial":
-            if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
+            try refuseExported(path)
             self[path]?.value = "T10 VPD Unit Serial Number: \(value == "\n" ? "" : value)\n"
         default: self[path]?.value = value + "\n"
         }
+    }
+
+    /// What a file two directories below a backstore is to the LUNs that export it.
+    private func refuseExported(_ path: FilePath) throws(Errno) {
+        if isExported(path.removingLastComponent().removingLastComponent()) { throw .invalidArgument }
+    }
+
+    private mutating func writeAttribute(_ name: String, _ value: String, _ path: FilePath) throws(Errno) {
+        let plugin = names(path)[1]
+        let number = Decimal.value(of: value) ?? 0
+        if BackstoreAttribute.isLocked(name) { try refuseExported(path) }
+        let isLacking = plugin.hasPrefix("rd_mcp") && BackstoreAttribute.discarding.contains(name)
+        if isLacking, number == 1 { throw .noFunction }
+        let sectors = path.removingLastComponent().appending("hw_max_sectors")
+        let most = Decimal.value(of: String(self[sectors]?.value?.dropLast() ?? "")) ?? 0
+        if name == "queue_depth", number > 128 { throw .invalidArgument }
+        if name == "optimal_sectors", number > most { throw .invalidArgument }
+        self[path]?.value = value + "\n"
+        guard name == "block_size", plugin.hasPrefix("fileio"), number > 0 else { return }
+        self[sectors]?.value = "\((8 << 20) / number)\n"
     }
 
     private mutating func writeNexus(_ value: String, _ path: FilePath, _ node: Node) throws(Errno) {
@@ -195,6 +228,7 @@ extension FakeConfigFS.State {
             let isLinked = luns.contains { self[$0]?.kind == .link }
             if isLinked || claimed.contains(group) { throw .resourceBusy }
             self[path]?.value = nil
+            self[group.appending(".session")]?.value = nil
             return
         }
         guard let prefix = ["naa.", "fc.", "iqn."].first(where: { value.contains($0) }) else {
@@ -203,6 +237,11 @@ extension FakeConfigFS.State {
         guard names(path)[1].contains(prefix) else { throw .invalidArgument }
         if node.value != nil { throw .fileExists }
         self[path]?.value = (prefix == "fc." ? String(value.dropFirst(3)) : value) + "\n"
+        // One that is not 0 stays with the initiator as long as the group is there.
+        let own = self[group.appending("attrib").appending("fabric_prot_type")]?.value
+        let type = rememberedTypes[group]?[value] ?? own
+        if type != "0\n" { rememberedTypes[group]?[value] = type }
+        self[group.appending(".session")]?.value = type
     }
 
     private mutating func writeControl(_ value: String, _ path: FilePath) throws(Errno) {
