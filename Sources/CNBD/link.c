@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "library.h"
@@ -17,6 +18,8 @@
 #define RETRY_PERIOD 100
 /* How long a server may say nothing while it is connected to. */
 #define CONNECT_PERIOD 5000
+/* How long one may say nothing to whom others wait for, in nanoseconds. */
+#define SILENCE 5000000000u
 
 /**
  * struct nbd_link - a connection
@@ -30,6 +33,8 @@
  * @wake: eventfd that makes the thread look at the link anew
  * @ends: whether the thread is to end
  * @abandoned: whether the server is not looked for again
+ * @asked: how many requests the server has not answered
+ * @heard: when it last answered one, or was asked for the first of them
  * @written: writes that were answered and are not safe by themselves
  * @flushed: how many of them flushes have made safe
  * @lost: whether some of them may be gone
@@ -45,6 +50,8 @@ struct nbd_link {
 	int wake;
 	bool ends;
 	bool abandoned;
+	__u32 asked;
+	__u64 heard;
 	__u64 written;
 	__u64 flushed;
 	bool lost;
@@ -70,6 +77,14 @@ static int link_connect(struct nbd_link *link)
 	}
 	link->handle = handle;
 	return 0;
+}
+
+static __u64 link_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * 1000000000u + (__u64)now.tv_nsec;
 }
 
 static void link_wake(const struct nbd_link *link)
@@ -149,7 +164,7 @@ static void link_expect(const struct nbd_link *link, struct pollfd *event)
 static void link_wait(struct nbd_link *link)
 {
 	struct pollfd events[] = {{link->wake, POLLIN, 0}, {-1, 0, 0}};
-	int timeout = RETRY_PERIOD, ready;
+	int timeout = link->abandoned ? -1 : RETRY_PERIOD, ready;
 	eventfd_t times;
 
 	if (link->handle) {
@@ -273,14 +288,32 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 	return 0;
 }
 
-void nbd_link_abandon(struct nbd_link *link)
+static void link_abandon(struct nbd_link *link)
 {
-	pthread_mutex_lock(&link->lock);
 	link->abandoned = true;
 	/* The thread finds the connection dead, which answers everything. */
 	if (link->handle)
 		(void)shutdown(link->nbd->aio_get_fd(link->handle), SHUT_RDWR);
+}
+
+void nbd_link_abandon(struct nbd_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	link_abandon(link);
 	pthread_mutex_unlock(&link->lock);
+}
+
+bool nbd_link_abandon_silent(struct nbd_link *link)
+{
+	bool silent;
+
+	pthread_mutex_lock(&link->lock);
+	silent = link->asked && !link->abandoned &&
+		 link_now() - link->heard > SILENCE;
+	if (silent)
+		link_abandon(link);
+	pthread_mutex_unlock(&link->lock);
+	return silent;
 }
 
 void nbd_link_close(struct nbd_link *link)
@@ -330,8 +363,12 @@ static void link_answer(struct nbd_request *request, int error)
 	request->done(request, -error);
 }
 
-static int link_done(void *request, int *error)
+static int link_done(void *opaque, int *error)
 {
+	struct nbd_request *request = opaque;
+
+	request->link->asked--;
+	request->link->heard = link_now();
 	link_answer(request, *error);
 	/* libnbd may forget it. */
 	return 1;
@@ -362,6 +399,18 @@ static int64_t link_send(struct nbd_link *link, struct nbd_request *request)
 	}
 }
 
+static void link_ask(struct nbd_link *link, struct nbd_request *request)
+{
+	if (!link->asked++)
+		link->heard = link_now();
+	if (link_send(link, request) >= 0)
+		return;
+	link->asked--;
+	link_answer(request, link_is_down(link)
+				     ? ENOTCONN
+				     : -nbd_library_error(link->nbd));
+}
+
 void nbd_link_start(struct nbd_link *link, struct nbd_request *request)
 {
 	pthread_mutex_lock(&link->lock);
@@ -373,10 +422,8 @@ void nbd_link_start(struct nbd_link *link, struct nbd_request *request)
 		link_answer(request, ENOTCONN);
 	else if (request->operation == NBD_FLUSH && !link->shape.flushes)
 		link_answer(request, 0);
-	else if (link_send(link, request) < 0)
-		link_answer(request, link_is_down(link)
-					     ? ENOTCONN
-					     : -nbd_library_error(link->nbd));
+	else
+		link_ask(link, request);
 	/* The thread waits for answers alone, unless it is told. */
 	if (link->usable && link->nbd->aio_get_direction(link->handle) !=
 				    LIBNBD_AIO_DIRECTION_READ)

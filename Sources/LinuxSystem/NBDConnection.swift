@@ -50,6 +50,11 @@ public import SystemPackage
     /// Fails what is under way and what still comes with `ENOTCONN`, for good.
     public func abandon() { unsafe nbd_link_abandon(link) }
 
+    /// Does the same where requests are under way and the server has answered none for 5 seconds.
+    ///
+    /// - Returns: whether it has given the server up.
+    public func abandonIfSilent() -> Bool { unsafe nbd_link_abandon_silent(link) }
+
     /// Reads until `bytes` is full.
     ///
     /// - Throws: `ENOTCONN` while the server is away; what it gives.

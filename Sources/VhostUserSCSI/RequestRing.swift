@@ -79,7 +79,7 @@ import Virtqueue
         return unsafe made
     }
 
-    /// Ends serving, with everything that was taken answered.
+    /// Ends serving, with everything that was taken answered: see ``isHeldUp()``.
     ///
     /// - Returns: the index of the next available entry.
     func stop() -> UInt16 {
@@ -88,12 +88,12 @@ import Virtqueue
             defer { thread = nil }
             return thread
         }
-        thread?.join(interruptingWhile: { unsafe tq_queue_calls(queue) })
+        thread?.join(interruptingWhile: isHeldUp)
         units.rings.withLock { $0.removeAll { $0 === self } }
         return unsafe tq_queue_base(queue)
     }
 
-    /// Waits until every command that was taken before this is answered; any thread may do this.
+    /// Waits until every command that was taken before this is answered: see ``isHeldUp()``. Any thread may do this.
     ///
     /// - Parameter patience: how long at most; nil for without end.
     /// - Returns: whether they are.
@@ -105,13 +105,19 @@ import Virtqueue
             if rounds == limit { return false }
             SystemCalls.sleep(microseconds: 100)
             rounds += 1
-            // The driver holds it up.
-            if rounds % 100 == 0, unsafe tq_queue_calls(queue) { thread.withLock { $0?.interrupt() } }
+            if rounds % 100 == 0 && isHeldUp() { thread.withLock { $0?.interrupt() } }
         }
         return true
     }
 
     var counters: RingCounters {
+    /// Whether the driver does not let itself be signalled, so that the thread needs to be interrupted; servers that
+    /// are silent no longer hold it up. To be called every now and then by whoever waits for the thread.
+    private func isHeldUp() -> Bool {
+        units.abandonSilent()
+        return unsafe tq_queue_calls(queue)
+    }
+
         var numbers = tq_counters()
         unsafe tq_queue_counters(queue, &numbers)
         return RingCounters(numbers)

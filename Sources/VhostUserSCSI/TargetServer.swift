@@ -41,6 +41,7 @@ public final class TargetServer {
         self.units = units
         self.path = path
         self.spin = spin
+        units.note.withLock { $0 = note }
         self.note = note
         nexus = try Self.nexus(path)
         do throws(Errno) {

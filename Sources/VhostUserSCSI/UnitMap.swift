@@ -19,6 +19,8 @@ import SystemPackage
     private let nexuses = Mutex<Set<Nexus>>([])
     /// The ways to units by their addresses, and so what the table points to.
     private let ways = Mutex<[UnitAddress: UnitWay]>([:])
+    /// Told, on any thread, of servers that are given up.
+    let note = Mutex<@Sendable (String) -> Void>({ _ in })
     /// The rings that use the table.
     let rings = Mutex<[RequestRing]>([])
 
@@ -80,6 +82,15 @@ import SystemPackage
     @discardableResult
     func flush(for patience: Duration? = nil) -> Bool {
         rings.withLock { $0 }.allSatisfy { $0.flush(for: patience) }
+    }
+
+    /// Gives up servers that have answered nothing for 5 seconds: what they were asked for fails, and their units are
+    /// not ready until they are taken away and opened anew.
+    func abandonSilent() {
+        for (place, way) in ways.withLock({ $0 }) where way.entry?.abandonIfSilent() == true {
+            let tell = note.withLock { $0 }
+            tell("the server of \(place.target):\(place.lun) is silent, and given up")
+        }
     }
 
     /// Makes an initiator known to all units, before its commands go past them.
@@ -181,3 +192,5 @@ private final class UnitWay: UnitPath {
         unsafe tq_unit_open(unit, gate.blockCount, UInt32(bits))
     }
 }
+    func abandonIfSilent() -> Bool { (store as? NBDStore)?.connection.abandonIfSilent() == true }
+

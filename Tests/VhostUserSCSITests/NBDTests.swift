@@ -12,7 +12,7 @@ struct NBDTests {
     private static let byteCount = 4 << 20
 
     /// - Parameter faults: of QEMU's `blkdebug`, which fails what it is told to.
-    private static func start(
+    static func start(
         _ directory: FilePath,
         options: String = "writable=on",
         faults: String = "",
@@ -34,7 +34,7 @@ struct NBDTests {
         return daemon
     }
 
-    private static func end(_ daemon: ChildProcess) throws {
+    static func end(_ daemon: ChildProcess) throws {
         try SystemCalls.send(SIGTERM, to: daemon.processID)
         SystemCalls.wait(for: daemon.processID)
         for stream in [daemon.input, daemon.output, daemon.errorOutput] { try stream.close() }
@@ -101,7 +101,7 @@ struct NBDTests {
     private let write = SCSICommand.write(address: 0, blocks: 1, blockSize: 512)
     private let stable = SCSICommand.raw([0x2a, 0x08, 0, 0, 0, 0, 0, 0, 1, 0], byteCount: 512, isWrite: true)
     private let flush = SCSICommand.raw([0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0], byteCount: 0, isWrite: false)
-    private static let becomingReady = SCSISense(key: 2, code: 4, qualifier: 1)
+    static let becomingReady = SCSISense(key: 2, code: 4, qualifier: 1)
     private static let writeError = SCSISense(key: 3, code: 0x0c, qualifier: 0)
 
     /// Ends the server, and waits until that is known.

@@ -54,6 +54,17 @@ int nbd_link_open(const char *uri, struct nbd_shape *shape,
 void nbd_link_abandon(struct nbd_link *link);
 
 /**
+ * nbd_link_abandon_silent() - the same, if the server may never answer
+ * @link: the connection; any thread may do this
+ *
+ * It may not have answered anything for 5 seconds, with requests under way. It
+ * is not looked for again: it may still carry them out, behind later ones.
+ *
+ * Return: whether it was abandoned by this.
+ */
+_Bool nbd_link_abandon_silent(struct nbd_link *link);
+
+/**
  * nbd_link_close() - end a connection that has no request under way
  * @link: the connection
  */
