@@ -29,6 +29,8 @@ struct ControlRing: ~Copyable {
     var base: UInt16 { queue.base }
     /// The descriptor to wait for.
     var kick: CInt? { isBroken ? nil : setup.kick?.number }
+    /// Whether nothing tells of requests, so that they are to be looked for.
+    var isPolled: Bool { !isBroken && setup.kick == nil }
 
     /// Answers all requests that are there.
     ///

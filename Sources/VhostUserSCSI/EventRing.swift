@@ -90,6 +90,8 @@ struct EventRing: ~Copyable {
     var base: UInt16 { queue.base }
     /// The descriptor to wait for; nil where there is nothing to tell.
     var kick: CInt? { hasMissed && !isBroken ? setup.kick?.number : nil }
+    /// Whether a buffer is waited for of which nothing tells, so that it is to be looked for.
+    var isPolled: Bool { hasMissed && !isBroken && setup.kick == nil }
 
     /// Reports an event, if the driver has given a buffer.
     ///

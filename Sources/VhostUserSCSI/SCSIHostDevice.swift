@@ -97,6 +97,9 @@ public final class SCSIHostDevice: VhostUserDevice {
     /// The descriptor that tells of control requests; nil where there is none to wait for.
     public var kick: CInt? { control?.kick }
 
+    /// Whether to look at the rings for control and events every now and then, as a kick tells nothing of one of them.
+    var isPolled: Bool { control?.isPolled == true || event?.isPolled == true }
+
     /// Answers what is in the control ring.
     public func serveControl() {
         guard control != nil else { return }

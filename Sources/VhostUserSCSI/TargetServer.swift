@@ -19,6 +19,8 @@ public final class TargetServer {
     private let note: @Sendable (String) -> Void
     private var session: (socket: UnixSocket, back: BackendSession, device: SCSIHostDevice)?
     private var connections = 0
+    /// How often rings without a kick are looked at, in milliseconds.
+    private static let pollPeriod: CInt = 1
     private var openings: [UnitOpening] = []
     /// Signalled when one of the openings has ended.
     private let opened: PassedDescriptor
@@ -39,9 +41,9 @@ public final class TargetServer {
         note: @escaping @Sendable (String) -> Void
     ) throws(OperationError) {
         self.units = units
+        units.note.withLock { $0 = note }
         self.path = path
         self.spin = spin
-        units.note.withLock { $0 = note }
         self.note = note
         nexus = try Self.nexus(path)
         do throws(Errno) {
@@ -127,17 +129,18 @@ public final class TargetServer {
                 control?.listener.descriptor.rawValue, session?.device.eventKick,
                 session?.back.lost.number, opened.number,
             ].map { pollfd(fd: $0 ?? -1, events: Int16(POLLIN), revents: 0) }
+            let isPolled = session?.device.isPolled == true
             do throws(Errno) {
-                try SystemCalls.poll(&waits, milliseconds: -1)
+                try SystemCalls.poll(&waits, milliseconds: isPolled ? Self.pollPeriod : -1)
             } catch {
                 throw OperationError("wait for", path.string, errno: error)
             }
             if waits[0].revents != 0 { return }
             if waits[1].revents != 0 { connect() }
             if waits[2].revents != 0 || waits[6].revents != 0 { handleMessages() }
-            if waits[3].revents != 0 { session?.device.serveControl() }
+            if waits[3].revents != 0 || isPolled { session?.device.serveControl() }
             if waits[4].revents != 0 { answerControl() }
-            if waits[5].revents != 0 { session?.device.reportMissed() }
+            if waits[5].revents != 0 || isPolled { session?.device.reportMissed() }
             if waits[7].revents != 0 { attachOpened() }
         }
     }

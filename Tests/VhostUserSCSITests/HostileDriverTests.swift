@@ -40,6 +40,18 @@ struct HostileDriverTests {
         }
     }
 
+    /// It has no kick, so that it is to be looked at.
+    @Test func aControlRingWithoutKickIsServed() throws {
+        try survives { hostile in
+            let none = (0x100 as UInt64).littleEndianBytes
+            _ = try hostile.session.exchange(VhostUserMessage(.setRingKick, none, needsReply: true))
+            for _ in 0..<3 {
+                try hostile.resetUnit()
+                #expect(try hostile.areAnswered(0))
+            }
+        }
+    }
+
     @Test func aControlRingsCallThatBlocksHoldsUpNobody() throws {
         try survives { hostile in
             try hostile.block(hostile.calls[0])
