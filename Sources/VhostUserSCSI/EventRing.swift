@@ -113,11 +113,18 @@ struct EventRing: ~Copyable {
         if hasMissed { try report(.nothing) }
     }
 
+    /// How many buffers that are too short are used up before whoever else waits has a turn.
+    private static let turn = 16
+
     /// Wants to hear of the next buffer.
     private mutating func miss() throws(Errno) {
         hasMissed = true
-        // A buffer that came meanwhile is for the flag.
-        if queue.enableNotify() { _ = try write(.nothing) }
+        for _ in 0..<Self.turn {
+            // A buffer that came meanwhile is for the flag; behind one that is too short, we want to hear of the next.
+            guard hasMissed, queue.enableNotify() else { return }
+            _ = try write(.nothing)
+        }
+        if let kick { PeerEvent.signal(kick) }
     }
 
     /// - Returns: false where there is no buffer.
