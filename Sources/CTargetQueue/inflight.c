@@ -118,6 +118,15 @@ static int inflight_collect(struct tq_queue *queue, __u32 num)
 	return 0;
 }
 
+/* What a larger ring had in flight cannot be found in this one. */
+static bool inflight_fits(const struct tq_inflight *area, __u32 num, __u32 all)
+{
+	for (__u32 head = num; head < all; head++)
+		if (READ_ONCE(area->desc[head].inflight))
+			return false;
+	return true;
+}
+
 int inflight_recover(struct tq_queue *queue, __u32 *base)
 {
 	struct tq_inflight *area = queue->inflight;
@@ -127,13 +136,17 @@ int inflight_recover(struct tq_queue *queue, __u32 *base)
 
 	if (!area)
 		return 0;
+	if (num > queue->inflight_num)
+		return -EPROTO;
 	if (!area->version) {
 		area->version = INFLIGHT_VERSION;
-		area->desc_num = (__u16)num;
+		area->desc_num = queue->inflight_num;
 		area->used_idx = used_idx;
 		return 0;
 	}
-	if (area->version != INFLIGHT_VERSION || area->desc_num != num)
+	if (area->version != INFLIGHT_VERSION ||
+	    area->desc_num != queue->inflight_num ||
+	    !inflight_fits(area, num, queue->inflight_num))
 		return -EPROTO;
 	error = inflight_settle(area, num, used_idx);
 	if (!error)

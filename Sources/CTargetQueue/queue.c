@@ -45,6 +45,7 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 	made->inflight = setup->inflight;
 	made->protects = setup->features >> VIRTIO_SCSI_F_T10_PI & 1;
 	made->kick = setup->kick;
+	made->inflight_num = setup->inflight_num;
 	made->call = setup->call;
 	made->wake = -1;
 	made->spin_max = setup->spin_ns;

@@ -59,6 +59,7 @@ struct slot {
  * @log: where writes to the guest's memory are logged, if @device has a log
  * @request: the command that is looked at
  * @command: the command that the caller has
+ * @inflight_num: how many entries it has
  * @command_chain: its chain
  * @command_slot: its slot, if it failed in a store
  * @at: next of @chains to look at
@@ -106,6 +107,7 @@ struct tq_queue {
 	const struct vscsi_request *command;
 	const struct vq_chain *command_chain;
 	struct slot *command_slot;
+	__u16 inflight_num;
 	__u32 at;
 	__u32 taken;
 	__u32 done;

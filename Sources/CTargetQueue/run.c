@@ -185,6 +185,12 @@ static bool run_draining(struct tq_queue *queue, bool *stop)
 	if (queue->busy)
 		return *stop || wanted != queue->flush_done;
 	if (wanted != queue->flush_done)
+	*stop = false;
+	/* What was taken is begun in any case, also by a device before us. */
+	if (queue->at < queue->taken)
+		return true;
+	if (queue->resume_at < queue->resume_count)
+		return false;
 		virt_store_release(&queue->flush_done, wanted);
 	return false;
 }

@@ -9,7 +9,7 @@ import SystemPackage
 public final class InflightArea: Sendable {
     /// How many rings there are parts for.
     public let queueCount: Int
-    /// The entries of each ring.
+    /// The most entries that a ring may have.
     public let queueSize: Int
     let file: PassedDescriptor
     private let mapping: PeerMapping
@@ -59,9 +59,9 @@ public final class InflightArea: Sendable {
         self.queueSize = queueSize
     }
 
-    /// The address in this process of a ring's part; nil where there is none of this size.
+    /// The address in this process of a ring's part; nil where there is none, or the ring has more entries than it.
     public func part(of ring: Int, size: Int) -> UInt64? {
-        guard ring < queueCount, size == queueSize else { return nil }
+        guard ring < queueCount, size <= queueSize else { return nil }
         return mapping.mapping.address + UInt64(offset + ring * Self.partBytes(queueSize))
     }
 }

@@ -68,6 +68,7 @@ import Virtqueue
         unsafe parameters.inflight = setup.inflight.flatMap { inflight in
             unsafe UnsafeMutablePointer(bitPattern: UInt(inflight.part))
         }
+        unsafe parameters.inflight_num = UInt16(setup.inflight?.area.queueSize ?? 0)
         unsafe parameters.log = setup.log.map { unsafe UnsafePointer($0.entry) }
         unsafe parameters.features = setup.features
         unsafe parameters.base = UInt32(setup.base)
@@ -110,7 +111,6 @@ import Virtqueue
         return true
     }
 
-    var counters: RingCounters {
     /// Whether the driver does not let itself be signalled, so that the thread needs to be interrupted; servers that
     /// are silent no longer hold it up. To be called every now and then by whoever waits for the thread.
     private func isHeldUp() -> Bool {
@@ -118,6 +118,7 @@ import Virtqueue
         return unsafe tq_queue_calls(queue)
     }
 
+    var counters: RingCounters {
         var numbers = tq_counters()
         unsafe tq_queue_counters(queue, &numbers)
         return RingCounters(numbers)

@@ -20,6 +20,10 @@ struct InflightTests {
         let published: Int
         /// How many of the published ones it had noted as done.
         let noted: Int
+        /// The entries of the area; those of the ring or more.
+        var entries = 32
+        /// Whether the one after it is told to stop before it begins.
+        var stops = false
     }
 
     @Test(arguments: [
@@ -28,6 +32,9 @@ struct InflightTests {
         Death(testDescription: "some answered", taken: Array(0..<6), published: 3, noted: 3),
         Death(testDescription: "a batch published, not noted", taken: Array(0..<6), published: 4, noted: 1),
         Death(testDescription: "all answered, none noted", taken: Array(0..<8), published: 8, noted: 0),
+        Death(testDescription: "larger area, unused", taken: [], published: 0, noted: 0, entries: 64),
+        Death(testDescription: "larger area", taken: Array(0..<6), published: 4, noted: 1, entries: 64),
+        Death(testDescription: "a stop", taken: Array(0..<8), published: 3, noted: 3, stops: true),
     ])
     func everyRequestIsAnsweredOnce(_ death: Death) throws {
         var memory = try GuestMemory(byteCount: 1 << 20, guestAddress: 1 << 20)
@@ -35,11 +42,11 @@ struct InflightTests {
         var driver = try DriverQueue(size: 32, in: &memory, features: features)
         let statuses = try addRequests(&driver, &memory)
         driver.publish()
-        let area = try memory.allocate(16 + 32 * 16)
+        let area = try memory.allocate(16 + death.entries * 16)
         // Each request has two descriptors, so that its head is twice its number.
         fill(&memory, area, driver.addresses, death)
         let table = try GuestMemoryTable([GuestRegion(memory)])
-        let answered = try run(&driver, &memory, table, area, published: death.published)
+        let answered = try run(&driver, &memory, table, area, death)
         #expect(answered.sorted() == Array(0..<UInt64(Self.requests)))
         for (number, status) in statuses.enumerated() {
             let byte = memory.read(status) { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) }
@@ -70,7 +77,7 @@ struct InflightTests {
     {
         memory.write(area) { bytes in
             bytes.storeBytes(of: 1, toByteOffset: 8, as: UInt16.self)
-            bytes.storeBytes(of: 32, toByteOffset: 10, as: UInt16.self)
+            bytes.storeBytes(of: UInt16(death.entries), toByteOffset: 10, as: UInt16.self)
             bytes.storeBytes(of: UInt16(death.noted), toByteOffset: 14, as: UInt16.self)
             for (order, number) in death.taken.enumerated() {
                 let entry = 16 + number * 2 * 16
@@ -103,7 +110,7 @@ struct InflightTests {
         _ memory: inout GuestMemory,
         _ table: GuestMemoryTable,
         _ area: GuestBuffer,
-        published: Int
+        _ death: Death
     ) throws -> [UInt64] {
         let map = UnsafeMutablePointer<tq_map>.allocate(capacity: 1)
         unsafe map.initialize(to: tq_map())
@@ -115,8 +122,10 @@ struct InflightTests {
             table,
             map,
             inflight: place,
-            base: UInt32(published)
+            entries: UInt16(death.entries),
+            base: UInt32(death.published)
         )
+        if death.stops { server.stop() }
         let thread = try WorkerThread(name: "queue") { server.run() }
         var answered: [UInt64] = []
         var room = [Completion](repeating: Completion(), count: Self.requests)

@@ -14,12 +14,23 @@ import Virtqueue
     private let table: GuestMemoryTable
     private let log: DirtyLog?
 
-    /// - Parameter inflight: the address of the in-flight area, or 0.
+    /// A command that the queue does not serve.
+    struct Command: Sendable {
+        let opcode: UInt8
+        /// The errno that its store failed with, and whether writes may be lost by that.
+        let failure: CInt
+        let loses: Bool
+    }
+
+    /// - Parameters:
+    ///   - inflight: the address of the in-flight area, or 0.
+    ///   - entries: how many descriptors it is for.
     @unsafe init(
         _ ring: RingAddresses,
         _ table: GuestMemoryTable,
         _ map: UnsafeMutablePointer<tq_map>,
         inflight: UInt64 = 0,
+        entries: UInt16 = 0,
         base: UInt32 = 0,
         log: DirtyLog? = nil
     ) throws {
@@ -30,6 +41,7 @@ import Virtqueue
         unsafe setup.memory = UnsafePointer(table.table)
         unsafe setup.map = UnsafePointer(map)
         unsafe setup.inflight = UnsafeMutablePointer(bitPattern: UInt(inflight))
+        unsafe setup.inflight_num = entries
         unsafe setup.log = log.map { unsafe UnsafePointer($0.entry) }
         unsafe setup.features = 1 << 32
         unsafe setup.base = base
@@ -45,8 +57,13 @@ import Virtqueue
         unsafe tq_queue_destroy(queue)
     }
 
-    func run() {
+    /// - Parameter meet: told of each command before it is answered.
+    func run(_ meet: (Command) -> Void = { _ in }) {
         while unsafe tq_queue_run(queue) == TQ_COMMAND {
+            var chain: UnsafePointer<vq_chain>?
+            var loses = false
+            let opcode = unsafe tq_queue_command(queue, &chain)?.pointee.command.cdb.0 ?? 0
+            meet(Command(opcode: opcode, failure: unsafe tq_queue_failure(queue, &loses), loses: loses))
             var answer = vscsi_response()
             answer.response = 3
             unsafe tq_queue_answer(queue, &answer, nil, 0)

@@ -130,6 +130,21 @@ struct BackendSessionTests {
         #expect(bench.device.setups[2]?.inflight != nil)
     }
 
+    @Test func aRingMayHaveFewerEntriesThanTheInFlightArea() throws {
+        let bench = try SessionBench()
+        try bench.negotiate()
+        let ask =
+            UInt64(0).littleEndianBytes + UInt64(0).littleEndianBytes
+            + UInt16(3).littleEndianBytes + UInt16(256).littleEndianBytes + UInt32(0).littleEndianBytes
+        try bench.peer.send(VhostUserMessage(.getInflight, ask))
+        let answer = try #require(try bench.handle())
+        try bench.ask(.setInflight, answer.payload, rights: answer.rights)
+        try bench.addMemory()
+        try bench.start(2)
+        let inflight = try #require(bench.device.setups[2]?.inflight)
+        #expect(inflight.area.queueSize == 256)
+    }
+
     @Test func answersALogAndLogsFromThenOn() throws {
         let bench = try SessionBench()
         try bench.negotiate()

@@ -139,7 +139,7 @@ struct tq_inflight_entry {
  * struct tq_inflight - the in-flight area of one split ring
  * @features: 0
  * @version: 1; 0 in an area that was never used
- * @desc_num: entries of the ring
+ * @desc_num: entries of @desc
  * @last_batch_head: head that was used last
  * @used_idx: used index as of the last completed batch
  * @desc: one for each descriptor
@@ -183,6 +183,7 @@ struct tq_queue;
 
 /**
  * tq_queue_create() - make a queue
+ * @inflight_num: the descriptors that it has entries for: the ring's or more
  * @setup: what it works with; copied
  * @queue: the queue
  *
@@ -195,6 +196,7 @@ struct tq_queue;
  */
 int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue);
 
+	__u16 inflight_num;
 /**
  * tq_queue_destroy() - free a queue that does not run
  * @queue: the queue, or NULL
