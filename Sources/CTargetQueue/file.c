@@ -21,7 +21,7 @@ enum tq_store tq_store_of(int file)
 
 int file_setup(struct tq_queue *queue)
 {
-	int error = io_uring_queue_init(QUEUE_SLOTS, &queue->uring, 0);
+	int error = io_uring_queue_init(queue->slot_count, &queue->uring, 0);
 
 	/* Forbidden or missing: the caller gets the commands for files. */
 	if (error == -ENOSYS || error == -EPERM)
@@ -53,56 +53,72 @@ bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
 	return served == (ssize_t)transfer->bytes;
 }
 
-/* Takes a slot for a command; NULL if there is none, or no entry for it. */
+/* Takes a slot for a command, and an entry for it; NULL if there is none. */
 static struct slot *file_take(struct tq_queue *queue, struct tq_unit *unit,
 			      const struct vq_chain *chain,
 			      struct io_uring_sqe **entry)
 {
-	if (!queue->ring_works || !queue->free)
+	struct slot *slot = slot_take(queue, unit, chain);
+
+	if (!slot)
 		return NULL;
-	/* There is an entry for each slot. */
+	/* There is one for each slot. */
 	*entry = io_uring_get_sqe(&queue->uring);
-	if (!*entry)
-		return NULL;
 	queue->filing++;
 	queue->submitted++;
-	return slot_take(queue, unit, chain);
+	return slot;
 }
 
-bool file_flush(struct tq_queue *queue, struct tq_unit *unit,
-		const struct vq_chain *chain)
+enum served file_flush(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct vq_chain *chain)
 {
 	struct io_uring_sqe *entry;
-	struct slot *slot = file_take(queue, unit, chain, &entry);
+	struct slot *slot;
 
+	if (!queue->ring_works)
+		return SERVED_HANDED;
+	slot = file_take(queue, unit, chain, &entry);
 	if (!slot)
-		return false;
+		return SERVED_LATER;
+	safe_begin(slot);
 	io_uring_prep_fsync(entry, unit->file, IORING_FSYNC_DATASYNC);
 	io_uring_sqe_set_data(entry, slot);
-	return true;
+	return SERVED_DONE;
 }
 
-bool file_start(struct tq_queue *queue, struct tq_unit *unit,
-		const struct transfer *transfer, const struct vq_chain *chain)
+static void file_transfer(struct slot *slot, const struct transfer *transfer,
+			  struct io_uring_sqe *entry)
 {
-	struct io_uring_sqe *entry;
-	struct slot *slot = file_take(queue, unit, chain, &entry);
-	unsigned int count;
+	unsigned int count = (unsigned int)slot_vector(
+		&slot->chain, &slot->request, transfer, slot->vector);
 
-	if (!slot)
-		return false;
-	slot_transfer(slot, transfer);
-	count = (unsigned int)slot_vector(&slot->chain, &slot->request,
-					  transfer, slot->vector);
 	if (transfer->write)
-		io_uring_prep_writev2(entry, unit->file, slot->vector, count,
-				      transfer->offset,
+		io_uring_prep_writev2(entry, slot->unit->file, slot->vector,
+				      count, transfer->offset,
 				      transfer->stable ? RWF_DSYNC : 0);
 	else
-		io_uring_prep_readv(entry, unit->file, slot->vector, count,
-				    transfer->offset);
+		io_uring_prep_readv(entry, slot->unit->file, slot->vector,
+				    count, transfer->offset);
 	io_uring_sqe_set_data(entry, slot);
-	return true;
+}
+
+enum served file_start(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct transfer *transfer,
+		       const struct vq_chain *chain)
+{
+	struct io_uring_sqe *entry;
+	struct slot *slot;
+
+	if (!queue->ring_works)
+		return SERVED_HANDED;
+	slot = file_take(queue, unit, chain, &entry);
+	if (!slot)
+		return SERVED_LATER;
+	slot_transfer(slot, transfer);
+	if (slot->safe)
+		safe_begin(slot);
+	file_transfer(slot, transfer, entry);
+	return SERVED_DONE;
 }
 
 void file_submit(struct tq_queue *queue)
@@ -117,6 +133,18 @@ void file_submit(struct tq_queue *queue)
 		queue->submitted -= (__u32)result;
 }
 
+/* What came of a slot; what makes writes safe may have to wait for others. */
+static void file_end(struct tq_queue *queue, struct slot *slot, int result)
+{
+	if (!slot->safe) {
+		slot_finish(queue, slot, result);
+		return;
+	}
+	slot->result = result;
+	slot_note(slot, result);
+	safe_end(slot);
+}
+
 bool file_reap(struct tq_queue *queue)
 {
 	struct io_uring_cqe *entries[QUEUE_BATCH];
@@ -126,10 +154,8 @@ bool file_reap(struct tq_queue *queue)
 		return false;
 	count = io_uring_peek_batch_cqe(&queue->uring, entries, QUEUE_BATCH);
 	for (unsigned int i = 0; i < count; i++)
-		slot_note(io_uring_cqe_get_data(entries[i]), entries[i]->res);
-	for (unsigned int i = 0; i < count; i++)
-		slot_finish(queue, io_uring_cqe_get_data(entries[i]),
-			    entries[i]->res);
+		file_end(queue, io_uring_cqe_get_data(entries[i]),
+			 entries[i]->res);
 	io_uring_cq_advance(&queue->uring, count);
 	queue->filing -= count;
 	return count;

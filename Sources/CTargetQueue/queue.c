@@ -27,6 +27,8 @@ static int queue_start(struct tq_queue *queue, const struct tq_setup *setup)
 	if (!error)
 		error = queue_log(queue, setup->log);
 	if (!error)
+		error = slot_setup(queue);
+	if (!error)
 		error = file_setup(queue);
 	if (error)
 		return error;
@@ -43,15 +45,13 @@ int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue)
 		return -ENOMEM;
 	made->map = setup->map;
 	made->inflight = setup->inflight;
+	made->inflight_num = setup->inflight_num;
 	made->protects = setup->features >> VIRTIO_SCSI_F_T10_PI & 1;
 	made->kick = setup->kick;
-	made->inflight_num = setup->inflight_num;
 	made->call = setup->call;
 	made->wake = -1;
 	made->spin_max = setup->spin_ns;
 	made->spin = setup->spin_ns;
-	for (__u32 i = 0; i < QUEUE_SLOTS; i++)
-		slot_release(made, &made->slots[i]);
 	error = queue_start(made, setup);
 	if (error) {
 		tq_queue_destroy(made);
@@ -66,7 +66,7 @@ void tq_queue_destroy(struct tq_queue *queue)
 	if (!queue)
 		return;
 	file_teardown(queue);
-	remote_teardown(queue);
+	slot_teardown(queue);
 	if (queue->wake >= 0)
 		(void)close(queue->wake);
 	free(queue->resume);

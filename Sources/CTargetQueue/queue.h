@@ -14,8 +14,8 @@
 #include "vq_platform.h"
 
 #define QUEUE_BATCH 32
-/* Commands that stores may be busy with at a time: what the ring can hold. */
-#define QUEUE_SLOTS 128
+/* Commands that stores may be busy with at a time, of as many as are there. */
+#define QUEUE_SLOTS_MAX 1024
 
 #define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
 
@@ -29,9 +29,11 @@
  * @bytes: how much is to be read or written; 0 of a flush
  * @safe: whether its end says that writes are on stable storage
  * @failure: errno that it ends with, or 0 if it can be tried in another way
- * @next: next free slot, next failed one, or next in the queue's @returned
+ * @turn: of what makes writes safe: see safe.c
+ * @next: next free slot, next failed one, next in the queue's @returned, or
+ *	next in a line of the unit
  * @copy: the data for an NBD server, which the guest cannot take away
- * @result: what came of @remote
+ * @result: what came of it
  * @segments: the chain's segments
  * @vector: the part of them that data goes to or comes from
  */
@@ -44,6 +46,7 @@ struct slot {
 	__u64 bytes;
 	bool safe;
 	int failure;
+	__u64 turn;
 	struct slot *next;
 	void *copy;
 	int result;
@@ -56,10 +59,10 @@ struct slot {
  * @device: the virtqueue
  * @map: the units
  * @inflight: the in-flight area or NULL
+ * @inflight_num: how many entries it has
  * @log: where writes to the guest's memory are logged, if @device has a log
  * @request: the command that is looked at
  * @command: the command that the caller has
- * @inflight_num: how many entries it has
  * @command_chain: its chain
  * @command_slot: its slot, if it failed in a store
  * @at: next of @chains to look at
@@ -69,9 +72,12 @@ struct slot {
  * @filing: of these, io_uring
  * @copied: size of the copies of data for NBD servers
  * @submitted: how many of the entries for the kernel it was not told of
- * @free: slots that are free
+ * @slots: all of them
+ * @slot_count: how many they are
+ * @fresh: how many of them were ever used
+ * @free: slots that were used and are free
  * @failed: slots that the store did not serve in full
- * @returned: slots that NBD servers are done with; other threads add to it
+ * @returned: slots that others are done with; other threads add to it
  * @returning: how many threads are about to do that
  * @sleeps: whether the queue's thread may be asleep
  * @resume: heads that were in flight when the last device died
@@ -96,18 +102,17 @@ struct slot {
  * @chains: chains that were taken
  * @segments: their segments
  * @vector: pieces of a request that is served at once
- * @slots: all of them
  */
 struct tq_queue {
 	struct vq_device device;
 	const struct tq_map *map;
 	struct tq_inflight *inflight;
+	__u16 inflight_num;
 	struct vq_log log;
 	struct vscsi_request request;
 	const struct vscsi_request *command;
 	const struct vq_chain *command_chain;
 	struct slot *command_slot;
-	__u16 inflight_num;
 	__u32 at;
 	__u32 taken;
 	__u32 done;
@@ -115,6 +120,9 @@ struct tq_queue {
 	__u32 filing;
 	__u64 copied;
 	__u32 submitted;
+	struct slot *slots;
+	__u32 slot_count;
+	__u32 fresh;
 	struct slot *free;
 	struct slot *failed;
 	struct slot *returned;
@@ -142,7 +150,18 @@ struct tq_queue {
 	struct vq_chain chains[QUEUE_BATCH];
 	struct vq_segment segments[VQ_CHAIN_SEGMENTS_MAX];
 	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
-	struct slot slots[QUEUE_SLOTS];
+};
+
+/**
+ * enum served - what became of a command
+ * @SERVED_DONE: it is answered, or a store is busy with it
+ * @SERVED_HANDED: it is for the caller
+ * @SERVED_LATER: it is to be looked at again once a store is done with another
+ */
+enum served {
+	SERVED_DONE,
+	SERVED_HANDED,
+	SERVED_LATER,
 };
 
 /**
@@ -185,23 +204,30 @@ int file_setup(struct tq_queue *queue);
 void file_teardown(struct tq_queue *queue);
 bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
 		const struct transfer *transfer, const struct vq_chain *chain);
-bool file_start(struct tq_queue *queue, struct tq_unit *unit,
-		const struct transfer *transfer, const struct vq_chain *chain);
-bool file_flush(struct tq_queue *queue, struct tq_unit *unit,
-		const struct vq_chain *chain);
+enum served file_start(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct transfer *transfer,
+		       const struct vq_chain *chain);
+enum served file_flush(struct tq_queue *queue, struct tq_unit *unit,
+		       const struct vq_chain *chain);
 void file_submit(struct tq_queue *queue);
 bool file_reap(struct tq_queue *queue);
 
 /* remote.c: reads, writes and flushes of NBD servers. */
-bool remote_start(struct tq_queue *queue, struct tq_unit *unit,
-		  const struct transfer *transfer,
-		  const struct vq_chain *chain);
-bool remote_flush(struct tq_queue *queue, struct tq_unit *unit,
-		  const struct vq_chain *chain);
-bool remote_reap(struct tq_queue *queue);
-void remote_teardown(struct tq_queue *queue);
+enum served remote_start(struct tq_queue *queue, struct tq_unit *unit,
+			 const struct transfer *transfer,
+			 const struct vq_chain *chain);
+enum served remote_flush(struct tq_queue *queue, struct tq_unit *unit,
+			 const struct vq_chain *chain);
+void remote_finish(struct tq_queue *queue, struct slot *slot);
+
+/* safe.c: the order in which it is said that writes are safe. */
+void safe_begin(struct slot *slot);
+/* @result is noted; the slot is returned in its turn. */
+void safe_end(struct slot *slot);
 
 /* slot.c: commands that are under way; NULL if there are as many as can be. */
+int slot_setup(struct tq_queue *queue);
+void slot_teardown(struct tq_queue *queue);
 struct slot *slot_take(struct tq_queue *queue, struct tq_unit *unit,
 		       const struct vq_chain *chain);
 void slot_release(struct tq_queue *queue, struct slot *slot);
@@ -214,6 +240,9 @@ int slot_vector(const struct vq_chain *chain,
 /* What came of all slots of a batch is noted before the first is finished. */
 void slot_note(struct slot *slot, int result);
 void slot_finish(struct tq_queue *queue, struct slot *slot, int result);
+/* Gives a slot with its result back to its queue; on any thread. */
+void slot_return(struct slot *slot);
+bool slot_reap(struct tq_queue *queue);
 
 /* inflight.c: the area that survives this process. */
 int inflight_recover(struct tq_queue *queue, __u32 *base);

@@ -15,26 +15,9 @@ static void remote_done(struct nbd_request *request, int result)
 {
 	/* It is the first of the slot. */
 	struct slot *slot = (struct slot *)request;
-	struct tq_queue *queue = slot->queue;
 
 	slot->result = result;
-	/* Pairs with remote_teardown(): once the slot is there, all may go. */
-	__atomic_add_fetch(&queue->returning, 1, __ATOMIC_RELAXED);
-	slot->next = __atomic_load_n(&queue->returned, __ATOMIC_RELAXED);
-	/* Pairs with rest_poll(), which says first that it sleeps. */
-	while (!__atomic_compare_exchange_n(&queue->returned, &slot->next, slot,
-					    true, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED))
-		;
-	if (__atomic_load_n(&queue->sleeps, __ATOMIC_SEQ_CST))
-		rest_wake(queue);
-	__atomic_sub_fetch(&queue->returning, 1, __ATOMIC_RELEASE);
-}
-
-void remote_teardown(struct tq_queue *queue)
-{
-	while (__atomic_load_n(&queue->returning, __ATOMIC_ACQUIRE))
-		cpu_relax();
+	slot_return(slot);
 }
 
 static void remote_send(struct slot *slot, enum nbd_operation operation)
@@ -53,8 +36,6 @@ static void remote_send(struct slot *slot, enum nbd_operation operation)
 static bool remote_data(struct tq_queue *queue, struct slot *slot,
 			const struct transfer *transfer)
 {
-	if (queue->copied + transfer->bytes > REMOTE_BYTES_MAX)
-		return false;
 	slot->copy = malloc(transfer->bytes);
 	if (!slot->copy)
 		return false;
@@ -66,40 +47,44 @@ static bool remote_data(struct tq_queue *queue, struct slot *slot,
 	return true;
 }
 
-bool remote_start(struct tq_queue *queue, struct tq_unit *unit,
-		  const struct transfer *transfer, const struct vq_chain *chain)
+enum served remote_start(struct tq_queue *queue, struct tq_unit *unit,
+			 const struct transfer *transfer,
+			 const struct vq_chain *chain)
 {
 	struct slot *slot;
 
 	if (transfer->write && transfer->stable && !unit->stable)
-		return false;
+		return SERVED_HANDED;
+	/* One command has room by itself. */
+	if (queue->copied + transfer->bytes > REMOTE_BYTES_MAX)
+		return SERVED_LATER;
 	slot = slot_take(queue, unit, chain);
 	if (!slot)
-		return false;
+		return SERVED_LATER;
 	slot_transfer(slot, transfer);
 	if (!remote_data(queue, slot, transfer)) {
 		queue->busy--;
 		slot_release(queue, slot);
-		return false;
+		return SERVED_HANDED;
 	}
 	slot->remote.offset = transfer->offset;
 	remote_send(slot, transfer->write ? NBD_WRITE : NBD_READ);
-	return true;
+	return SERVED_DONE;
 }
 
-bool remote_flush(struct tq_queue *queue, struct tq_unit *unit,
-		  const struct vq_chain *chain)
+enum served remote_flush(struct tq_queue *queue, struct tq_unit *unit,
+			 const struct vq_chain *chain)
 {
 	struct slot *slot = slot_take(queue, unit, chain);
 
 	if (!slot)
-		return false;
+		return SERVED_LATER;
 	slot->copy = NULL;
 	remote_send(slot, NBD_FLUSH);
-	return true;
+	return SERVED_DONE;
 }
 
-static void remote_finish(struct tq_queue *queue, struct slot *slot)
+void remote_finish(struct tq_queue *queue, struct slot *slot)
 {
 	int result = slot->result;
 
@@ -112,22 +97,4 @@ static void remote_finish(struct tq_queue *queue, struct slot *slot)
 	/* There is nothing that the caller could try in another way. */
 	slot->failure = -result;
 	slot_finish(queue, slot, result ? result : (int)slot->bytes);
-}
-
-bool remote_reap(struct tq_queue *queue)
-{
-	struct slot *slot, *next;
-
-	/* Only this thread takes from the list. */
-	if (!__atomic_load_n(&queue->returned, __ATOMIC_RELAXED))
-		return false;
-	next = __atomic_exchange_n(&queue->returned, NULL, __ATOMIC_ACQUIRE);
-	for (slot = next; slot; slot = slot->next)
-		slot_note(slot, slot->result);
-	while (next) {
-		slot = next;
-		next = slot->next;
-		remote_finish(queue, slot);
-	}
-	return true;
 }

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "queue.h"
 
-enum served {
-	SERVED_DONE,
-	SERVED_HANDED,
-};
-
 static struct tq_unit *run_unit(const struct tq_map *map,
 				const struct vscsi_address *address)
 {
@@ -45,27 +40,35 @@ static enum served run_hand(struct tq_queue *queue,
 static enum served run_other(struct tq_queue *queue, struct tq_unit *unit,
 			     const struct vq_chain *chain)
 {
-	bool begun = true;
+	enum served served = SERVED_DONE;
 
 	if (!flush_decode(&queue->request, unit))
 		return run_hand(queue, &queue->request, chain);
 	if (unit->store == TQ_STORE_FILE)
-		begun = file_flush(queue, unit, chain);
+		served = file_flush(queue, unit, chain);
 	else if (unit->store == TQ_STORE_REMOTE)
-		begun = remote_flush(queue, unit, chain);
+		served = remote_flush(queue, unit, chain);
 	else
 		answer_good(queue, chain, &queue->request, 0);
-	return begun ? SERVED_DONE : run_hand(queue, &queue->request, chain);
+	if (served == SERVED_HANDED)
+		return run_hand(queue, &queue->request, chain);
+	return served;
 }
 
-/* Reads or writes where that takes waiting; false if it cannot begin. */
-static bool run_later(struct tq_queue *queue, struct tq_unit *unit,
-		      const struct transfer *transfer,
-		      const struct vq_chain *chain)
+/* Reads or writes where that takes waiting. */
+static enum served run_begin(struct tq_queue *queue, struct tq_unit *unit,
+			     const struct transfer *transfer,
+			     const struct vq_chain *chain)
 {
+	enum served served;
+
 	if (unit->store == TQ_STORE_FILE)
-		return file_start(queue, unit, transfer, chain);
-	return remote_start(queue, unit, transfer, chain);
+		served = file_start(queue, unit, transfer, chain);
+	else
+		served = remote_start(queue, unit, transfer, chain);
+	if (served == SERVED_HANDED)
+		return run_hand(queue, &queue->request, chain);
+	return served;
 }
 
 static enum served run_command(struct tq_queue *queue,
@@ -79,11 +82,8 @@ static enum served run_command(struct tq_queue *queue,
 		return run_hand(queue, &queue->request, chain);
 	if (unlikely(!transfer_decode(&queue->request, unit, &transfer)))
 		return run_other(queue, unit, chain);
-	if (unit->store == TQ_STORE_FILE || unit->store == TQ_STORE_REMOTE) {
-		if (run_later(queue, unit, &transfer, chain))
-			return SERVED_DONE;
-		return run_hand(queue, &queue->request, chain);
-	}
+	if (unit->store == TQ_STORE_FILE || unit->store == TQ_STORE_REMOTE)
+		return run_begin(queue, unit, &transfer, chain);
 	if (unlikely(!run_now(queue, unit, &transfer, chain)))
 		return run_hand(queue, &queue->request, chain);
 	answer_good(queue, chain, &queue->request, transfer.bytes);
@@ -124,9 +124,13 @@ static enum served run_batch(struct tq_queue *queue)
 		return run_failed(queue);
 	while (queue->at < queue->taken) {
 		const struct vq_chain *chain = &queue->chains[queue->at++];
+		enum served served = run_chain(queue, chain);
 
-		if (run_chain(queue, chain) == SERVED_HANDED)
-			return SERVED_HANDED;
+		if (likely(served == SERVED_DONE))
+			continue;
+		if (served == SERVED_LATER)
+			queue->at--;
+		return served;
 	}
 	return SERVED_DONE;
 }
@@ -181,16 +185,16 @@ static bool run_draining(struct tq_queue *queue, bool *stop)
 {
 	__u64 wanted = virt_load_acquire(&queue->flush_wanted);
 
-	*stop = virt_load_acquire(&queue->stop);
-	if (queue->busy)
-		return *stop || wanted != queue->flush_done;
-	if (wanted != queue->flush_done)
 	*stop = false;
 	/* What was taken is begun in any case, also by a device before us. */
 	if (queue->at < queue->taken)
 		return true;
 	if (queue->resume_at < queue->resume_count)
 		return false;
+	*stop = virt_load_acquire(&queue->stop);
+	if (queue->busy)
+		return *stop || wanted != queue->flush_done;
+	if (wanted != queue->flush_done)
 		virt_store_release(&queue->flush_done, wanted);
 	return false;
 }
@@ -199,7 +203,7 @@ static bool run_reap(struct tq_queue *queue)
 {
 	bool filed = file_reap(queue);
 
-	return remote_reap(queue) || filed;
+	return slot_reap(queue) || filed;
 }
 
 /* One round without commands for the caller; 1 asks for another. */

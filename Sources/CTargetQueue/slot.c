@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <stdlib.h>
+
 #include "queue.h"
+
+int slot_setup(struct tq_queue *queue)
+{
+	queue->slot_count = min_t(__u32, queue->device.num, QUEUE_SLOTS_MAX);
+	queue->slots = calloc(queue->slot_count, sizeof(*queue->slots));
+	return queue->slots ? 0 : -ENOMEM;
+}
+
+void slot_teardown(struct tq_queue *queue)
+{
+	/* Pairs with slot_return(): once the slot is there, all may go. */
+	while (__atomic_load_n(&queue->returning, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	free(queue->slots);
+}
 
 void slot_release(struct tq_queue *queue, struct slot *slot)
 {
@@ -12,9 +29,12 @@ struct slot *slot_take(struct tq_queue *queue, struct tq_unit *unit,
 {
 	struct slot *slot = queue->free;
 
-	if (!slot)
+	if (slot)
+		queue->free = slot->next;
+	else if (queue->fresh < queue->slot_count)
+		slot = &queue->slots[queue->fresh++];
+	else
 		return NULL;
-	queue->free = slot->next;
 	queue->busy++;
 	slot->queue = queue;
 	slot->unit = unit;
@@ -89,4 +109,42 @@ void slot_finish(struct tq_queue *queue, struct slot *slot, int result)
 	}
 	answer_good(queue, &slot->chain, &slot->request, slot->bytes);
 	slot_release(queue, slot);
+}
+
+void slot_return(struct slot *slot)
+{
+	struct tq_queue *queue = slot->queue;
+
+	/* Pairs with slot_teardown(). */
+	__atomic_add_fetch(&queue->returning, 1, __ATOMIC_RELAXED);
+	slot->next = __atomic_load_n(&queue->returned, __ATOMIC_RELAXED);
+	/* Pairs with rest_poll(), which says first that it sleeps. */
+	while (!__atomic_compare_exchange_n(&queue->returned, &slot->next, slot,
+					    true, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
+	if (__atomic_load_n(&queue->sleeps, __ATOMIC_SEQ_CST))
+		rest_wake(queue);
+	__atomic_sub_fetch(&queue->returning, 1, __ATOMIC_RELEASE);
+}
+
+bool slot_reap(struct tq_queue *queue)
+{
+	struct slot *slot, *next;
+
+	/* Only this thread takes from the list. */
+	if (!__atomic_load_n(&queue->returned, __ATOMIC_RELAXED))
+		return false;
+	next = __atomic_exchange_n(&queue->returned, NULL, __ATOMIC_ACQUIRE);
+	for (slot = next; slot; slot = slot->next)
+		slot_note(slot, slot->result);
+	while (next) {
+		slot = next;
+		next = slot->next;
+		if (slot->unit->store == TQ_STORE_REMOTE)
+			remote_finish(queue, slot);
+		else
+			slot_finish(queue, slot, slot->result);
+	}
+	return true;
 }

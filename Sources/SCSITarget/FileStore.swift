@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import LinuxSystem
+public import LinuxSystem
 import Synchronization
 public import SystemPackage
 
@@ -15,11 +15,12 @@ public final class FileStore: BlockStore {
     public let unmapGranularity: Int
     public let unmapAlignment: Int
     public let hasWriteCache = true
+    private let mode: FileDescriptor.AccessMode
     private let owner: OwnedDescriptor
     private let size: Atomic<UInt64>
     private let zeroing: Zeroing
 
-    /// The open file, for a caller that reads and writes past the store; valid while the store lives.
+    /// The open file, valid while the store lives.
     public var descriptor: FileDescriptor { owner.descriptor }
     public var byteCount: UInt64 { size.load(ordering: .relaxed) }
 
@@ -31,7 +32,8 @@ public final class FileStore: BlockStore {
         self.path = path
         self.blockSize = blockSize
         self.isReadOnly = isReadOnly
-        owner = try OwnedDescriptor(opening: path, isReadOnly ? .readOnly : .readWrite)
+        mode = isReadOnly ? .readOnly : .readWrite
+        owner = try OwnedDescriptor(opening: path, mode)
         let bytes = try owner.descriptor.wholeBlocks(of: blockSize)
         guard BlockSize.divides(bytes, blockSize) else { throw .invalidArgument }
         size = Atomic(bytes)
@@ -42,6 +44,15 @@ public final class FileStore: BlockStore {
         unmapsToZeroes = limits?.zeroes ?? true
         unmapGranularity = BlockSize.rounded(limits?.granularity, blockSize)
         unmapAlignment = BlockSize.rounded(limits?.alignment, blockSize, atLeast: 0)
+    }
+
+    /// The file once more, for a caller that reads and writes past the store: of writes that were lost, each open file
+    /// is told once.
+    ///
+    /// - Throws: what `open` does with a name in `/proc/self/fd`.
+    public func reopened() throws(Errno) -> OwnedDescriptor {
+        let name = FilePath("/proc/self/fd/\(owner.number)")
+        return try OwnedDescriptor(opening: name, mode)
     }
 
     public func refreshSize() throws(Errno) {

@@ -151,20 +151,29 @@ private final class UnitWay: UnitPath {
 /// Sendable although it holds a pointer: what changes behind it changes atomically.
 @safe private final class UnitEntry: @unchecked Sendable {
     let unit: UnsafeMutablePointer<tq_unit>
-    /// Keeps memory and descriptor.
+    /// Keeps memory and connection.
     private let store: any BlockStore
+    /// The file, opened for this entry alone: of writes that were lost, each open file is told once.
+    private let file: OwnedDescriptor?
 
-    /// Nil where the C core does not know this kind of store.
+    /// Nil where the C core does not know this kind of store, or its file cannot be opened anew.
     init?(_ store: any BlockStore) {
         var entry = unsafe tq_unit()
+        var file: OwnedDescriptor?
         switch store {
         case is NullStore: unsafe entry.store = TQ_STORE_NULL
         case let store as RAMStore:
             unsafe entry.store = TQ_STORE_MEMORY
             unsafe entry.memory = store.memory.base
         case let store as FileStore:
-            unsafe entry.store = tq_store_of(store.descriptor.rawValue)
-            unsafe entry.file = store.descriptor.rawValue
+            do throws(Errno) {
+                let opened = try store.reopened()
+                unsafe entry.store = tq_store_of(opened.number)
+                unsafe entry.file = opened.number
+                file = consume opened
+            } catch {
+                return nil
+            }
         case let store as NBDStore:
             unsafe entry.store = TQ_STORE_REMOTE
             unsafe entry.link = store.connection.link
@@ -173,6 +182,7 @@ private final class UnitWay: UnitPath {
         }
         unsafe entry.block_shift = UInt32(store.blockSize.trailingZeroBitCount)
         self.store = store
+        self.file = file
         unsafe unit = .allocate(capacity: 1)
         unsafe unit.initialize(to: entry)
     }
@@ -184,6 +194,8 @@ private final class UnitWay: UnitPath {
     /// Fails what a server has not answered, which may never come.
     func abandon() { (store as? NBDStore)?.connection.abandon() }
 
+    func abandonIfSilent() -> Bool { (store as? NBDStore)?.connection.abandonIfSilent() == true }
+
     func open(_ gate: UnitGate) {
         var bits: Int32 = 0
         if gate.isOpen { bits |= TQ_OPEN_READ }
@@ -192,5 +204,3 @@ private final class UnitWay: UnitPath {
         unsafe tq_unit_open(unit, gate.blockCount, UInt32(bits))
     }
 }
-    func abandonIfSilent() -> Bool { (store as? NBDStore)?.connection.abandonIfSilent() == true }
-

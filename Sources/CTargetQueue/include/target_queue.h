@@ -21,6 +21,7 @@
 #define TARGET_QUEUE_H
 
 #include <linux/types.h>
+#include <pthread.h>
 
 #include "virtio_scsi_request.h"
 #include "virtqueue.h"
@@ -58,6 +59,18 @@ enum tq_store {
  */
 enum tq_store tq_store_of(int file);
 
+struct slot;
+
+/**
+ * struct tq_line - commands in an order; zeroes while there is none
+ * @first: the first
+ * @last: the last, if there is a first
+ */
+struct tq_line {
+	struct slot *first;
+	struct slot *last;
+};
+
 /**
  * struct tq_unit - a logical unit, as far as reads and writes need it
  * @store: where the blocks are
@@ -70,9 +83,16 @@ enum tq_store tq_store_of(int file);
  * @open: TQ_OPEN_*
  * @failure: errno by which writes that were answered may be lost, or 0: from
  *	then on, nothing says any more that they are safe
+ * @lock: held while what follows is used
+ * @begun: TQ_STORE_FILE: how many commands were begun that are to make writes
+ *	safe
+ * @pending: those of them whose end is not known, the oldest first
+ * @held: those that wait for the ends of others
  *
- * @blocks and @open are changed by tq_unit_open() alone, @failure by queues;
- * everything else stays as it is for as long as a queue may use it.
+ * Zeroes at first, from @failure on. @blocks and @open are changed by
+ * tq_unit_open() alone, what is behind them by queues; everything else stays
+ * as it is for as long as a queue may use it. A file description that two
+ * units share would tell only one of them that it lost writes.
  */
 struct tq_unit {
 	enum tq_store store;
@@ -84,6 +104,10 @@ struct tq_unit {
 	_Bool stable;
 	__u32 open;
 	__u32 failure;
+	pthread_mutex_t lock;
+	__u64 begun;
+	struct tq_line pending;
+	struct tq_line held;
 };
 
 /**
@@ -159,6 +183,7 @@ struct tq_inflight {
  * @memory: the memory table; outlives the queue
  * @map: the units; outlives the queue
  * @inflight: the in-flight area, or NULL
+ * @inflight_num: the descriptors that it has entries for: the ring's or more
  * @log: where to log writes to the guest's memory, copied; or NULL
  * @features: the virtio features in use
  * @base: as vq_device_init() takes it
@@ -171,6 +196,7 @@ struct tq_setup {
 	const struct vq_memory *memory;
 	const struct tq_map *map;
 	struct tq_inflight *inflight;
+	__u16 inflight_num;
 	const struct vq_log *log;
 	__u64 features;
 	__u32 base;
@@ -183,7 +209,6 @@ struct tq_queue;
 
 /**
  * tq_queue_create() - make a queue
- * @inflight_num: the descriptors that it has entries for: the ring's or more
  * @setup: what it works with; copied
  * @queue: the queue
  *
@@ -196,7 +221,6 @@ struct tq_queue;
  */
 int tq_queue_create(const struct tq_setup *setup, struct tq_queue **queue);
 
-	__u16 inflight_num;
 /**
  * tq_queue_destroy() - free a queue that does not run
  * @queue: the queue, or NULL
