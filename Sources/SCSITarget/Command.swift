@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import Synchronization
 import SystemPackage
 
 /// A command on its way through a logical unit.
@@ -40,15 +41,18 @@ extension Command {
     /// Makes written data safe, on a store that has not failed at that yet.
     func flush() throws(Refusal) {
         try writing { () throws(Errno) in
-            if let loss = unit.loss { throw loss }
-            do throws(Errno) {
-                try unit.store.flush()
-                try unit.protection?.tuples.flush()
-            } catch {
-                if !error.passes { unit.noteLoss(error) }
-                throw error
+            // A store tells once of a loss: one command at a time asks, and the next knows what it was told.
+            try unit.flushing.withLock { _ throws(Errno) in
+                if let loss = unit.loss { throw loss }
+                do throws(Errno) {
+                    try unit.store.flush()
+                    try unit.protection?.tuples.flush()
+                } catch {
+                    if !error.passes { unit.noteLoss(error) }
+                    throw error
+                }
             }
-            // Another command may have met the failure meanwhile, of which a store tells once.
+            // A command that went past the unit may have met one meanwhile.
             if let loss = unit.loss { throw loss }
         }
     }

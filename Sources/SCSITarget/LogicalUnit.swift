@@ -17,6 +17,8 @@ public final class LogicalUnit: Sendable {
     let reservationFile: ReservationFile?
     let protection: UnitProtection?
     private let state: Mutex<UnitState>
+    /// Held by the command that makes written data safe.
+    let flushing = Mutex(())
     private let paths = Mutex(UnitPaths())
     /// Held while blocks are read, changed and written back.
     private let modification = Mutex<Void>(())

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 import SCSITarget
 import Synchronization
 import SystemPackage
@@ -181,6 +182,17 @@ struct RefusalTests {
         #expect(initiator.isGood(write16(0, 1), bytes(0, 512)))
         #expect(initiator.isGood(read16(0, 1)))
         #expect(store.flushes.load(ordering: .relaxed) == 0)
+    }
+
+    /// The one that is told of the loss has not said so yet when another asks.
+    @Test func aFlushBesideOneThatFailsFails() throws {
+        let store = try SpyStore(blocks: 8)
+        let initiator = Initiator(store: store)
+        store.lose(by: .ioError)
+        let first = try WorkerThread(name: "first") { _ = initiator.send([0x35]) }
+        while !store.isTold.load(ordering: .acquiring) { SystemCalls.sleep(microseconds: 100) }
+        #expect(initiator.send([0x35]).sense == [3, 0x0c, 0])
+        first.join()
     }
 
     /// A store that is away for a while has lost nothing.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import LinuxSystem
 import SCSITarget
 import Synchronization
 import SystemPackage
@@ -10,6 +11,9 @@ final class SpyStore: BlockStore {
     let unmapsToZeroes: Bool
     let discards = Atomic(0)
     let flushes = Atomic(0)
+    /// Whether a flush was told of the loss, which takes it some time to tell.
+    let isTold = Atomic(false)
+    private let loss = Mutex<Errno?>(nil)
     private let failure = Mutex<Errno?>(nil)
     private let size: Atomic<UInt64>
 
@@ -26,6 +30,8 @@ final class SpyStore: BlockStore {
     var hasWriteCache: Bool { true }
 
     func fail(with error: Errno?) { failure.withLock { $0 = error } }
+    /// Has one flush fail.
+    func lose(by error: Errno) { loss.withLock { $0 = error } }
     func resize(blocks: UInt64) { size.store(blocks * 512, ordering: .relaxed) }
 
     private func check() throws(Errno) {
@@ -44,6 +50,15 @@ final class SpyStore: BlockStore {
 
     func flush() throws(Errno) {
         try check()
+        let told = loss.withLock { loss in
+            defer { loss = nil }
+            return loss
+        }
+        if let told {
+            isTold.store(true, ordering: .releasing)
+            SystemCalls.sleep(microseconds: 100_000)
+            throw told
+        }
         flushes.add(1, ordering: .relaxed)
     }
 
