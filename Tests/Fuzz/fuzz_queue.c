@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	setup.memory = &fuzz->table;
 	setup.map = &fuzz->map;
 	setup.inflight = kind & 1 ? (void *)fuzz->inflight : NULL;
-	setup.inflight_num = kind & 2 ? FUZZ_NUM : (__u16)fuzz->num;
+	setup.inflight_num = kind & 8 ? FUZZ_NUM : (__u16)fuzz->num;
 	setup.log = kind & 2 ? &log : NULL;
 	setup.features = kind & 4 ? 1ULL << VIRTIO_RING_F_EVENT_IDX : 0;
 	if (!tq_queue_create(&setup, &queue)) {
