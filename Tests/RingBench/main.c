@@ -15,6 +15,7 @@
 
 #define EVENT  (1ULL << VIRTIO_RING_F_EVENT_IDX)
 #define PACKED (1ULL << VIRTIO_F_RING_PACKED)
+#define ORDER  (1ULL << VIRTIO_F_IN_ORDER)
 #define DEVICE RING_BENCH_DEVICE
 #define PAIR   RING_BENCH_PAIR
 
@@ -28,16 +29,23 @@ static const struct {
 	{"device-read-32-regions", {DEVICE, 0, 1024, 3, 0, 32, 0, 4, {-1, -1}}},
 	{"device-read-1", {DEVICE, 0, 1024, 3, 0, 1, 0, 1, {-1, -1}}},
 	{"device-one-32", {DEVICE, 0, 256, 1, 0, 32, 0, 1, {-1, -1}}},
+	{"device-eight-32", {DEVICE, 0, 1024, 8, 0, 32, 0, 1, {-1, -1}}},
 	{"device-indirect-32", {DEVICE, 0, 256, 3, 1, 32, 0, 1, {-1, -1}}},
 	{"pair-read-32", {PAIR, EVENT, 256, 3, 0, 32, 0, 1, {-1, -1}}},
 	{"pair-read-1", {PAIR, EVENT, 256, 3, 0, 1, 0, 1, {-1, -1}}},
 	{"pair-one-1", {PAIR, EVENT, 256, 1, 0, 1, 0, 1, {-1, -1}}},
+	{"pair-one-32", {PAIR, EVENT, 256, 1, 0, 32, 0, 1, {-1, -1}}},
+	{"pair-indirect-32", {PAIR, EVENT, 256, 3, 1, 32, 0, 1, {-1, -1}}},
+	{"pair-order-32", {PAIR, EVENT | ORDER, 256, 3, 0, 32, 0, 1, {-1, -1}}},
 	{"packed-device-read-32", {DEVICE, PACKED, 768, 3, 0, 32, 0, 1, {-1, -1}}},
 	{"packed-device-read-1", {DEVICE, PACKED, 768, 3, 0, 1, 0, 1, {-1, -1}}},
+	{"packed-device-one-32", {DEVICE, PACKED, 256, 1, 0, 32, 0, 1, {-1, -1}}},
 	{"packed-device-indirect-32", {DEVICE, PACKED, 256, 3, 1, 32, 0, 1, {-1, -1}}},
 	{"packed-pair-read-32", {PAIR, EVENT | PACKED, 256, 3, 0, 32, 0, 1, {-1, -1}}},
 	{"packed-pair-read-1", {PAIR, EVENT | PACKED, 256, 3, 0, 1, 0, 1, {-1, -1}}},
 	{"packed-pair-one-1", {PAIR, EVENT | PACKED, 256, 1, 0, 1, 0, 1, {-1, -1}}},
+	{"packed-pair-one-32", {PAIR, EVENT | PACKED, 256, 1, 0, 32, 0, 1, {-1, -1}}},
+	{"packed-pair-order-32", {PAIR, EVENT | PACKED | ORDER, 256, 3, 0, 32, 0, 1, {-1, -1}}},
 };
 /* clang-format on */
 
