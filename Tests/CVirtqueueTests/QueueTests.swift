@@ -190,6 +190,42 @@ struct QueueTests {
         #expect(!leftOver && kick)
     }
 
+    /// A driver that waits for four buffers is told at the fourth, where the event index can say so.
+    @Test(arguments: layouts)
+    func tellsADriverThatWaitsForSeveral(features: UInt64) throws {
+        var memory = try GuestMemory(byteCount: 1 << 16, guestAddress: 0x10000)
+        var driver = try DriverQueue(size: 16, in: &memory, features: features)
+        var device = try DeviceQueue(
+            driver.addresses,
+            table: GuestMemoryTable([GuestRegion(memory)]),
+            features: features,
+            batch: 1
+        )
+        let pieces = [BufferPiece(try memory.allocate(64))]
+        for cookie in 0..<9 { try driver.add(pieces.span, readable: 1, cookie: UInt64(cookie)) }
+        driver.publish()
+        func use() throws -> Bool {
+            try #require(try device.pop() == 1)
+            device.push([UsedChain(id: device.head(0), len: 0)].span)
+            return device.signalNeeded()
+        }
+        // The first decision is to signal, whatever the event.
+        #expect(try use())
+        var done = [Completion](repeating: Completion(), count: 16)
+        var room = done.mutableSpan
+        try #require(try driver.reap(into: &room) == 1)
+        let areThere = driver.delayCallback(4)
+        let signals = try (0..<4).map { _ in try use() }
+        let areThereNow = driver.delayCallback(4)
+        #expect(!areThere && areThereNow)
+        if features & Self.eventIndex == 0 {
+            #expect(signals == [true, true, true, true])
+        } else {
+            let isPacked = features & Self.packed != 0
+            #expect(signals == (isPacked ? [true, false, false, false] : [false, false, false, true]))
+        }
+    }
+
     /// Tables of 4096 entries, one behind the other: so many entries are read for all of a chain, not for each table.
     @Test(arguments: [(16, nil), (17, Errno(rawValue: 7))] as [(Int, Errno?)])
     func boundsTheTablesOfAChain(tables: Int, fault: Errno?) throws {
