@@ -51,14 +51,15 @@ struct DeviceEvent: Equatable, Sendable {
     static let nothing = DeviceEvent(kind: UInt32(VIRTIO_SCSI_T_NO_EVENT), reason: 0, target: 0, lun: 0)
 
     private static let transportReset = UInt32(VIRTIO_SCSI_T_TRANSPORT_RESET)
-    static let missed: UInt32 = 0x8000_0000
 
-    func encoded(flags: UInt32) -> [UInt8] {
-        // Flat addressing only where it is needed, as with the kernel's target: Linux takes the bits for the number.
-        let high = lun < 256 ? 0 : 0x40 | UInt8(lun >> 8)
-        let unit = kind == Self.nothing.kind ? [0, 0, 0, 0] : [1, target, high, UInt8(lun & 0xff)]
-        let address = unit + [0, 0, 0, 0]
-        return (kind | flags).littleEndianBytes + address + reason.littleEndianBytes
+    /// As the C core writes it.
+    func wire(hasMissed: Bool) -> vscsi_event {
+        vscsi_event(
+            type: kind,
+            reason: reason,
+            address: vscsi_address(target: target, lun: lun),
+            missed: hasMissed
+        )
     }
 }
 
@@ -130,13 +131,14 @@ struct EventRing: ~Copyable {
     /// - Returns: false where there is no buffer.
     private mutating func write(_ event: DeviceEvent) throws(Errno) -> Bool {
         guard try queue.pop() == 1 else { return false }
-        let bytes = event.encoded(flags: hasMissed ? DeviceEvent.missed : 0)
-        let fits = queue.writableBytes(0) >= UInt64(bytes.count)
-        // The span covers the array's bytes.
-        if fits { try unsafe queue.write(0, offset: 0, bytes.span.bytes) }
-        if fits { try queue.logWrites(0, byteCount: bytes.count) }
+        var wire = event.wire(hasMissed: hasMissed)
+        var chain = unsafe queue.chain(0)
+        // Both are ours; the chain's segments are valid until the next batch.
+        let fits = unsafe vscsi_event_write(&wire, &chain) == 0
+        let written = fits ? MemoryLayout<virtio_scsi_event>.size : 0
+        try queue.logWrites(0, byteCount: written)
         hasMissed = !fits
-        let used = [UsedChain(id: queue.head(0), len: fits ? UInt32(bytes.count) : 0)]
+        let used = [UsedChain(id: queue.head(0), len: UInt32(written))]
         queue.push(used.span)
         if queue.signalNeeded(), let call = setup.call { PeerEvent.signal(call.number) }
         if !hasMissed { queue.disableNotify() }
