@@ -7,6 +7,8 @@ package protocol DeviceUnderTest: AnyObject {
     var target: UInt8 { get }
     /// A target whose units come and go.
     var spareTarget: UInt8 { get }
+    /// A target that may have a unit with protection information.
+    var protectedTarget: UInt8 { get }
     /// How long is waited for what must come.
     var patience: Duration { get }
     /// Whether units can be made to come and go.

@@ -5,12 +5,14 @@ package import TargetConfig
 
 /// The kernel's vhost-scsi, with targets made for the cases and deleted after them.
 ///
-/// Target 1 has a RAM disk of 8 MiB, and one of 1 MiB with protection information; target 2 of the same port has none, until one is plugged. A second port has a
-/// portal group without a nexus.
+/// Target 1 has a RAM disk of 8 MiB, target 2 of the same port none until one is plugged, and target 3 one of 1 MiB with
+/// protection information. It is alone there because Linux 6.1, told to reset a unit beside another one, later frees
+/// memory that it has not allocated. A second port has a portal group without a nexus.
 package final class KernelDevice: DeviceUnderTest {
     package let implementation: Implementation
     package let target: UInt8
     package let spareTarget: UInt8
+    package let protectedTarget: UInt8
     package var patience = Duration.seconds(3)
     package var holder: [String]?
     package var canPlug: Bool { plugging != nil }
@@ -24,20 +26,20 @@ package final class KernelDevice: DeviceUnderTest {
     /// A device that is there, with targets that are there.
     ///
     /// - Parameters:
-    ///   - targets: the one under test, and the one whose units come and go.
+    ///   - targets: the one under test, the one whose units come and go, and the one with protection information.
     ///   - plugging: makes a unit come or go.
     package init(
         _ implementation: Implementation,
         wwpn: String,
         bareWWPN: String,
-        targets: (tested: UInt8, spare: UInt8),
+        targets: (tested: UInt8, spare: UInt8, protected: UInt8),
         plugging: ((UInt16, Bool) throws -> Void)?,
         opening: @escaping () throws(Errno) -> any VhostNode
     ) {
         self.implementation = implementation
         self.wwpn = wwpn
         self.bareWWPN = bareWWPN
-        (target, spareTarget) = targets
+        (target, spareTarget, protectedTarget) = targets
         self.opening = opening
         self.plugging = plugging
     }
@@ -74,9 +76,9 @@ package struct ConformanceTargets {
             let protected = try tree.createBackstore(Self.protected, BackstoreSpec("ramdisk:1M"))
             let directory = tree.root.appending("target").appending(protected.path)
             try directory.appending("attrib/pi_prot_type").write("1".utf8)
-            let luns = [try LUNSpec("0=ramdisk:8M"), try LUNSpec("1=name:\(Self.protected)")]
-            _ = try tree.create(Self.request(Self.port, 1, luns))
+            _ = try tree.create(Self.request(Self.port, 1, [LUNSpec("0=ramdisk:8M")]))
             _ = try tree.create(Self.request(Self.port, 2, []))
+            _ = try tree.create(Self.request(Self.port, 3, [LUNSpec("0=name:\(Self.protected)")]))
             _ = try tree.createBackstore(Self.spare, BackstoreSpec("ramdisk:1M"))
             try Self.group(in: tree).makeDirectories()
         } catch {
@@ -94,7 +96,7 @@ package struct ConformanceTargets {
             .kernel(release),
             wwpn: Self.port,
             bareWWPN: Self.bare,
-            targets: (1, 2),
+            targets: (1, 2, 3),
             plugging: plug
         ) { () throws(Errno) in try LinuxVhostNode(path) }
     }

@@ -242,12 +242,12 @@ private struct ProtectedUnit {
 
     init(_ rig: Rig) throws {
         self.rig = rig
-        lun = [1, rig.device.target, 0, 0, 0, 0, 0, 0]
+        lun = [1, rig.device.protectedTarget, 0, 0, 0, 0, 0, 0]
         try rig.takeNews(.ready.carrying())
         let list = try send([0xa0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0], room: 512).data
         let count = Int(list[2]) << 8 | Int(list[3])
         for start in stride(from: 8, to: min(8 + count, 512), by: 8) {
-            lun = [1, rig.device.target] + list[start..<start + 2] + [0, 0, 0, 0]
+            lun = [1, rig.device.protectedTarget] + list[start..<start + 2] + [0, 0, 0, 0]
             try rig.takeNews(RawRequest.ready.at(lun: lun).carrying())
             if try capacity().data[12] & 0x0f == 1 { return }
         }

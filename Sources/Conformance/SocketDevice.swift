@@ -9,6 +9,7 @@ package final class SocketDevice: DeviceUnderTest {
     package var patience = Duration.seconds(3)
     package var holder: [String]?
     package var spareTarget: UInt8 { target }
+    package var protectedTarget: UInt8 { target }
     package var canPlug: Bool { control != nil }
     let path: FilePath
     private let control: FilePath?

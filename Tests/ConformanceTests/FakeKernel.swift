@@ -40,7 +40,7 @@ final class FakeKernel {
             .kernel("0-fake"),
             wwpn: Self.port,
             bareWWPN: Self.bare,
-            targets: (0, 0),
+            targets: (0, 0, 0),
             plugging: { [weak self] lun, comes in
                 self?.owner?.expectEvent()
                 let request =
