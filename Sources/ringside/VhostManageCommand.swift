@@ -11,6 +11,9 @@ struct VhostManageCommand: ParsableCommand {
             The kernel carries out lun-reset alone, and rejects the others; its answer to query and subscribe is that
             there are no such events. The exit status is 1 where the function was not carried out.
 
+            Caution: Linux 6.1, told to reset a unit beside others of its portal group, frees memory that is not its \
+            own when the last of them goes.
+
             EXAMPLES
               ringside vhost manage lun-reset --lun 0 id=a,wwpn=naa.500140500000001,tpgt=1
               ringside vhost manage abort-task --tag 7 id=a,wwpn=naa.500140500000001,tpgt=1

@@ -12,7 +12,8 @@ import Testing
     }
 
     @Test func theKernelPassesOrDiffersAsKnown() async throws {
-        let log = try await VirtualHost.boot(modules: ["vhost_scsi"]) { host in
+        // What the cases do to the kernel's memory must show.
+        let log = try await VirtualHost.boot(modules: ["vhost_scsi"], append: ["slub_debug=FZPU"]) { host in
             let outcome = try await host.run("ringside vhost conform --load")
             #expect(outcome.status == 0, "\(outcome.output)\(outcome.error)")
             let counts = counts(outcome.output)
