@@ -32,7 +32,7 @@
  */
 struct fuzz {
 	__u32 num;
-	struct vring_desc desc[FUZZ_NUM];
+	struct vring_desc desc[FUZZ_NUM] __attribute__((aligned(16)));
 	__u16 avail[FUZZ_NUM + 3];
 	void *used;
 	__u64 inflight[2 + 2 * FUZZ_NUM];
@@ -191,6 +191,7 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	struct tq_setup setup = {.kick = -1, .call = -1};
 	struct tq_queue *queue;
 	__u8 kind = input_u8(&input);
+	int error;
 
 	if (!fuzz)
 		fuzz = fuzz_make();
@@ -203,7 +204,10 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	setup.inflight_num = kind & 8 ? FUZZ_NUM : (__u16)fuzz->num;
 	setup.log = kind & 2 ? &log : NULL;
 	setup.features = kind & 4 ? 1ULL << VIRTIO_RING_F_EVENT_IDX : 0;
-	if (!tq_queue_create(&setup, &queue)) {
+	error = tq_queue_create(&setup, &queue);
+	/* Only what is said to be in flight can be refused. */
+	CHECK(!error || (setup.inflight && error == -EPROTO));
+	if (!error) {
 		fuzz_offer(&input, fuzz, tq_queue_base(queue));
 		fuzz_run(&input, fuzz, queue);
 		tq_queue_destroy(queue);
