@@ -51,6 +51,8 @@ static __u16 fuzz_last(const struct fuzz *fuzz)
 
 static struct fuzz *fuzz_make(void)
 {
+	static const enum tq_store stores[] = {TQ_STORE_NULL, TQ_STORE_MEMORY,
+					       TQ_STORE_FILE, TQ_STORE_PAGES};
 	struct fuzz *fuzz = calloc(1, sizeof(*fuzz));
 	int file = memfd_create("disk", 0);
 
@@ -69,7 +71,7 @@ static struct fuzz *fuzz_make(void)
 	for (int i = 0; i < 4; i++) {
 		struct vscsi_address address = {.lun = (__u16)i};
 
-		fuzz->units[i].store = (enum tq_store)i;
+		fuzz->units[i].store = stores[i];
 		fuzz->units[i].block_shift = 9;
 		fuzz->units[i].file = file;
 		/* The sanitizer sees each byte behind its end. */
