@@ -53,20 +53,21 @@ bool file_serve(struct tq_queue *queue, const struct tq_unit *unit,
 	return served == (ssize_t)transfer->bytes;
 }
 
-/* Takes a slot for a command, and an entry for it; NULL if there is none. */
-static struct slot *file_take(struct tq_queue *queue, struct tq_unit *unit,
-			      const struct vq_chain *chain,
-			      struct io_uring_sqe **entry)
+/* Takes a slot for a command, and an entry for it. */
+static enum served file_take(struct tq_queue *queue, struct tq_unit *unit,
+			     const struct vq_chain *chain, struct slot **slot,
+			     struct io_uring_sqe **entry)
 {
-	struct slot *slot = slot_take(queue, unit, chain);
-
-	if (!slot)
-		return NULL;
+	if (!queue->ring_works)
+		return SERVED_HANDED;
+	*slot = slot_take(queue, unit, chain);
+	if (!*slot)
+		return SERVED_LATER;
 	/* There is one for each slot. */
 	*entry = io_uring_get_sqe(&queue->uring);
 	queue->filing++;
 	queue->submitted++;
-	return slot;
+	return SERVED_DONE;
 }
 
 enum served file_flush(struct tq_queue *queue, struct tq_unit *unit,
@@ -74,12 +75,10 @@ enum served file_flush(struct tq_queue *queue, struct tq_unit *unit,
 {
 	struct io_uring_sqe *entry;
 	struct slot *slot;
+	enum served served = file_take(queue, unit, chain, &slot, &entry);
 
-	if (!queue->ring_works)
-		return SERVED_HANDED;
-	slot = file_take(queue, unit, chain, &entry);
-	if (!slot)
-		return SERVED_LATER;
+	if (served != SERVED_DONE)
+		return served;
 	safe_begin(slot);
 	io_uring_prep_fsync(entry, unit->file, IORING_FSYNC_DATASYNC);
 	io_uring_sqe_set_data(entry, slot);
@@ -108,12 +107,10 @@ enum served file_start(struct tq_queue *queue, struct tq_unit *unit,
 {
 	struct io_uring_sqe *entry;
 	struct slot *slot;
+	enum served served = file_take(queue, unit, chain, &slot, &entry);
 
-	if (!queue->ring_works)
-		return SERVED_HANDED;
-	slot = file_take(queue, unit, chain, &entry);
-	if (!slot)
-		return SERVED_LATER;
+	if (served != SERVED_DONE)
+		return served;
 	slot_transfer(slot, transfer);
 	if (slot->safe)
 		safe_begin(slot);

@@ -49,12 +49,7 @@ struct DirtyLogTests {
         unsafe unit.blocks = 1024
         unsafe unit.block_shift = 9
         unsafe unit.open = UInt32(TQ_OPEN_READ)
-        let map = UnsafeMutablePointer<tq_map>.allocate(capacity: 1)
-        unsafe map.initialize(to: tq_map())
-        defer { unsafe map.deallocate() }
-        try unsafe withUnsafeMutablePointer(to: &unit) { unit in
-            var address = vscsi_address(target: 0, lun: 0)
-            unsafe tq_map_set(map, &address, unit)
+        try unsafe withMap(&unit) { map in
             let queue = try unsafe QueueUnderTest(driver.addresses, table, map, log: log)
             let thread = try WorkerThread(name: "queue") { queue.run() }
             var done = [Completion](repeating: Completion(), count: 1)

@@ -62,14 +62,7 @@ struct FileQueueTests {
         var unit = unsafe tq_unit()
         unsafe (unit.store, unit.file, unit.blocks, unit.block_shift) = (TQ_STORE_FILE, file, 1024, 9)
         unsafe unit.open = UInt32(TQ_OPEN_READ | TQ_OPEN_WRITE)
-        let map = UnsafeMutablePointer<tq_map>.allocate(capacity: 1)
-        unsafe map.initialize(to: tq_map())
-        defer { unsafe map.deallocate() }
-        try unsafe withUnsafeMutablePointer(to: &unit) { unit in
-            var address = vscsi_address(target: 0, lun: 0)
-            unsafe tq_map_set(map, &address, unit)
-            try unsafe body(map)
-        }
+        try unsafe withMap(&unit, body)
     }
 
     /// Reads of a pipe wait until something is written to it. More than 128 do, and commands behind them go on; where

@@ -72,3 +72,15 @@ import Virtqueue
 
     func stop() { unsafe tq_queue_stop(queue) }
 }
+
+/// Calls `body` with a table of units in which LUN 0 is this one.
+@unsafe func withMap(_ unit: inout tq_unit, _ body: (UnsafeMutablePointer<tq_map>) throws -> Void) throws {
+    let map = UnsafeMutablePointer<tq_map>.allocate(capacity: 1)
+    unsafe map.initialize(to: tq_map())
+    defer { unsafe map.deallocate() }
+    try unsafe withUnsafeMutablePointer(to: &unit) { unit in
+        var address = vscsi_address(target: 0, lun: 0)
+        unsafe tq_map_set(map, &address, unit)
+        try unsafe body(map)
+    }
+}
