@@ -13,7 +13,7 @@ void answer_publish(struct tq_queue *queue)
 	queue->done = 0;
 	if (!vq_device_signal_needed(&queue->device) || queue->call < 0)
 		return;
-	queue->counters.calls++;
+	queue_count(&queue->counters.calls, 1);
 	/* The driver may have made it wait: see tq_queue_calls(). */
 	WRITE_ONCE(queue->calling, true);
 	(void)eventfd_write(queue->call, 1);
@@ -26,7 +26,7 @@ void answer_used(struct tq_queue *queue, const struct vq_chain *chain,
 	queue->used[queue->done].id = chain->head;
 	queue->used[queue->done].len = (__u32)min_t(__u64, bytes, UINT32_MAX);
 	queue->done++;
-	queue->counters.commands++;
+	queue_count(&queue->counters.commands, 1);
 	if (queue->done == QUEUE_BATCH)
 		answer_publish(queue);
 }

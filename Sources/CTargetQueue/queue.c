@@ -100,7 +100,7 @@ void tq_queue_answer(struct tq_queue *queue,
 	/* A store that failed may have written anything. */
 	(void)vq_device_log_chain(&queue->device, chain, chain->writable_bytes);
 	answer_used(queue, chain, RESPONSE_BYTES + bytes);
-	queue->counters.handed++;
+	queue_count(&queue->counters.handed, 1);
 	if (queue->command_slot)
 		slot_release(queue, queue->command_slot);
 	queue->command_slot = NULL;

@@ -152,6 +152,12 @@ struct tq_queue {
 	struct iovec vector[VQ_CHAIN_SEGMENTS_MAX];
 };
 
+/* Counters belong to the queue's thread; any other may read them meanwhile. */
+static __always_inline void queue_count(__u64 *counter, __u64 more)
+{
+	WRITE_ONCE(*counter, *counter + more);
+}
+
 /**
  * enum served - what became of a command
  * @SERVED_DONE: it is answered, or a store is busy with it

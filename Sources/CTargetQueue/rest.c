@@ -39,7 +39,7 @@ static void rest_drain(int fd, __u64 *times)
 	__u64 count;
 
 	if (!peer_event_drain(fd, &count))
-		*times += count;
+		queue_count(times, count);
 }
 
 /* Sleeps until a store is done, somebody wakes us, or @kick is signalled. */
@@ -73,7 +73,7 @@ static void rest_sleep(struct tq_queue *queue)
 {
 	__u64 start = rest_now();
 
-	queue->counters.sleeps++;
+	queue_count(&queue->counters.sleeps, 1);
 	if (rest_poll(queue, queue->kick, queue->kick < 0 ? POLL_PERIOD : -1))
 		rest_learn(queue, rest_now() - start);
 }
