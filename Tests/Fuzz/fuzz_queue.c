@@ -15,6 +15,7 @@
 #define FUZZ_PAGES  16
 #define FUZZ_PAGE   4096
 #define FUZZ_GUEST  0x10000
+#define FUZZ_END    (FUZZ_GUEST + FUZZ_PAGES * FUZZ_PAGE)
 #define FUZZ_BLOCKS 64
 
 /**
@@ -25,7 +26,8 @@
  * @used: used ring and its event index, with nothing behind
  * @inflight: the in-flight area
  * @memory: the guest's memory, in two regions with a gap of ours between them
- * @regions: those
+ * @end: the command that ends the run, which no other may overwrite
+ * @regions: those three
  * @table: of them
  * @map: the units: null, memory, a file, a file in memory
  * @units: those
@@ -37,7 +39,8 @@ struct fuzz {
 	void *used;
 	__u64 inflight[2 + 2 * FUZZ_NUM];
 	__u8 *memory[2];
-	struct vq_region regions[2];
+	__u8 end[64];
+	struct vq_region regions[3];
 	struct vq_memory table;
 	struct tq_map map;
 	struct tq_unit units[4];
@@ -67,7 +70,12 @@ static struct fuzz *fuzz_make(void)
 			.access = VQ_ACCESS_READ | VQ_ACCESS_WRITE,
 		};
 	}
-	CHECK(!vq_memory_init(fuzz->regions, 2, &fuzz->table));
+	/* A command of no unit: the queue hands it over. */
+	fuzz->end[0] = 1;
+	fuzz->end[1] = 255;
+	fuzz->regions[2] = (struct vq_region){FUZZ_END, sizeof(fuzz->end),
+					      fuzz->end, VQ_ACCESS_READ};
+	CHECK(!vq_memory_init(fuzz->regions, 3, &fuzz->table));
 	for (int i = 0; i < 4; i++) {
 		struct vscsi_address address = {.lun = (__u16)i};
 
@@ -109,9 +117,7 @@ static void fuzz_rings(struct input *input, struct fuzz *fuzz)
 
 	for (__u32 i = 0; i < end; i++)
 		fuzz_descriptor(input, fuzz, &fuzz->desc[i]);
-	/* A command of no unit: the queue hands it over. */
-	last[0] = (struct vring_desc){FUZZ_GUEST + (FUZZ_PAGES - 1) * FUZZ_PAGE,
-				      51, VRING_DESC_F_NEXT, end + 1};
+	last[0] = (struct vring_desc){FUZZ_END, 51, VRING_DESC_F_NEXT, end + 1};
 	last[1] = (struct vring_desc){FUZZ_GUEST +
 					      (FUZZ_PAGES - 1) * FUZZ_PAGE + 64,
 				      108, VRING_DESC_F_WRITE, 0};
@@ -132,8 +138,6 @@ static void fuzz_offer(struct input *input, struct fuzz *fuzz, __u16 base)
 
 static void fuzz_memory(struct input *input, struct fuzz *fuzz)
 {
-	__u8 *header = fuzz->memory[1] + (FUZZ_PAGES / 2 - 1) * FUZZ_PAGE;
-
 	memset(fuzz->memory[0], 0, FUZZ_PAGES / 2 * FUZZ_PAGE);
 	memset(fuzz->memory[1], 0, FUZZ_PAGES / 2 * FUZZ_PAGE);
 	fuzz->num = 2u << input_u8(input) % 5;
@@ -141,9 +145,6 @@ static void fuzz_memory(struct input *input, struct fuzz *fuzz)
 				       fuzz->num * sizeof(vring_used_elem_t));
 	CHECK(fuzz->used);
 	memset(fuzz->inflight, 0, sizeof(fuzz->inflight));
-	memset(header, 0, 51);
-	header[0] = 1;
-	header[1] = 255;
 	if (input_u8(input) & 1)
 		for (size_t i = 0; i < 2 + 2 * FUZZ_NUM; i++)
 			fuzz->inflight[i] = input_take(input, 8);
