@@ -29,7 +29,7 @@ struct BlockDeviceTests {
                 for stream in [daemon.input, daemon.output, daemon.errorOutput] { try stream.close() }
             }
         }
-        for _ in 0..<1000 where !socket.exists { SystemCalls.sleep(microseconds: 10_000) }
+        try NBDTests.waitForListener(at: socket)
         try body(file, socket)
     }
 

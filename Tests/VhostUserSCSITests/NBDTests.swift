@@ -30,8 +30,17 @@ struct NBDTests {
             ],
             environment: []
         )
-        for _ in 0..<1000 where !socket.exists { SystemCalls.sleep(microseconds: 10_000) }
+        try waitForListener(at: socket)
         return daemon
+    }
+
+    /// Waits until somebody listens at a socket, which is there a moment before.
+    static func waitForListener(at socket: FilePath) throws {
+        for _ in 0..<1000 {
+            let sockets = try FilePath("/proc/net/unix").readText().split(separator: "\n")
+            if sockets.contains(where: { $0.hasSuffix(" \(socket)") && $0.contains(" 00010000 ") }) { return }
+            SystemCalls.sleep(microseconds: 10_000)
+        }
     }
 
     static func end(_ daemon: ChildProcess) throws {
