@@ -124,10 +124,7 @@ public struct BackstoreAttribute: Sendable {
         if let fault = attribute.fault(number) { return fault }
         guard attribute.exists(for: spec) else { return "this kind of backstore has no \(name)" }
         if number == 1, let lack = lack(name, of: spec) { return "\(name) is 1, but \(lack)" }
-        let limits = [
-            "queue_depth": hardwareQueueDepth(of: spec), "optimal_sectors": hardwareSectors(of: spec),
-        ]
-        guard let limit = limits[name] ?? nil, number > limit else { return nil }
+        guard let limit = DeviceLimits(ofKind: spec).exceeded(name, by: number) else { return nil }
         return "\(name) is \(number), above the \(limit) of this kind of backstore"
     }
 
@@ -139,24 +136,6 @@ public struct BackstoreAttribute: Sendable {
         case .ramdisk where discarding.contains(name): "a ramdisk cannot discard"
         case .block where name == "emulate_write_cache": "a device has a write cache of its own or none"
         default: nil
-        }
-    }
-
-    /// `hw_queue_depth`; nil where it is the device's own.
-    private static func hardwareQueueDepth(of spec: BackstoreSpec) -> UInt64? {
-        switch spec {
-        case .ramdisk, .file: 128
-        case .block, .pscsi, .user: nil
-        }
-    }
-
-    /// The most that `hw_max_sectors` can be; nil where it is the device's own.
-    private static func hardwareSectors(of spec: BackstoreSpec) -> UInt64? {
-        switch spec {
-        case .ramdisk: UInt64(UInt32.max) & ~7
-        // Those of 512 bytes in its `max_bytes_per_io`.
-        case .file: (8 << 20) / 512
-        case .block, .pscsi, .user: nil
         }
     }
 

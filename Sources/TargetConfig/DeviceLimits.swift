@@ -2,7 +2,7 @@
 import LinuxSystem
 import SystemPackage
 
-/// What the block device behind a backstore allows its attributes; nil where nobody tells.
+/// What a kind of backstore, or the block device behind one, allows its attributes; nil where nobody tells.
 struct DeviceLimits {
     /// `hw_queue_depth`.
     var queueDepth: UInt64?
@@ -15,8 +15,7 @@ struct DeviceLimits {
     /// - Throws: an `OperationError` with the limit.
     func check(_ name: String, _ value: String, of request: BackstoreRequest) throws(OperationError) {
         guard let number = Decimal.value(of: value), let device = request.spec.path else { return }
-        let limits = ["queue_depth": queueDepth, "optimal_sectors": sectors]
-        if let limit = limits[name] ?? nil, number > limit {
+        if let limit = exceeded(name, by: number) {
             throw failure(request, "\(name) is \(number), above the \(limit) of \(device)")
         }
         if BackstoreAttribute.discarding.contains(name), number == 1, discards == false {
@@ -24,8 +23,26 @@ struct DeviceLimits {
         }
     }
 
+    /// The limit that a value is above.
+    func exceeded(_ name: String, by number: UInt64) -> UInt64? {
+        let limits = ["queue_depth": queueDepth, "optimal_sectors": sectors]
+        return (limits[name] ?? nil).flatMap { number > $0 ? $0 : nil }
+    }
+
     private func failure(_ request: BackstoreRequest, _ cause: String) -> OperationError {
         OperationError("set", "backstore \(request.name)", cause: cause)
+    }
+}
+
+extension DeviceLimits {
+    /// Those that follow from the kind of backstore; a device has its own.
+    init(ofKind spec: BackstoreSpec) {
+        switch spec {
+        case .ramdisk: self.init(queueDepth: 128, sectors: UInt64(UInt32.max) & ~7)
+        // Sectors of 512 bytes in its `max_bytes_per_io`, the most that `hw_max_sectors` can be.
+        case .file: self.init(queueDepth: 128, sectors: (8 << 20) / 512)
+        case .block, .pscsi, .user: self.init()
+        }
     }
 }
 
