@@ -28,12 +28,7 @@ static const struct answer_vector answer_vectors[] = {
 	{"no room for anything", .error = ENOSPC},
 };
 
-const struct answer_vector *answer_vector_at(__u32 index)
-{
-	if (index >= sizeof(answer_vectors) / sizeof(answer_vectors[0]))
-		return NULL;
-	return &answer_vectors[index];
-}
+VECTORS_BY_NUMBER(answer)
 
 /* Nothing else is written, and nothing at all by an answer that fails. */
 static const char *answer_vector_check(const struct answer_vector *vector,

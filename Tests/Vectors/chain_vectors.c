@@ -121,12 +121,7 @@ static const struct chain_vector chain_vectors[] = {
 	 .segments = {{A, 8}, {B, 9}, {A, 10}}},
 };
 
-const struct chain_vector *chain_vector_at(__u32 index)
-{
-	if (index >= sizeof(chain_vectors) / sizeof(chain_vectors[0]))
-		return NULL;
-	return &chain_vectors[index];
-}
+VECTORS_BY_NUMBER(chain)
 
 static void chain_vector_place(const struct chain_vector *vector,
 			       struct mock_driver *driver)

@@ -60,12 +60,7 @@ static const struct control_vector control_vectors[] = {
 	{"nothing to read", .in = 108, .error = ENOSPC},
 };
 
-const struct control_vector *control_vector_at(__u32 index)
-{
-	if (index >= sizeof(control_vectors) / sizeof(control_vectors[0]))
-		return NULL;
-	return &control_vectors[index];
-}
+VECTORS_BY_NUMBER(control)
 
 static const char *control_vector_parse(const struct control_vector *vector,
 					const struct vq_chain *chain,

@@ -61,12 +61,7 @@ static const struct event_vector event_vectors[] = {
 	 .first = 1, .second = 1, .signal = {true, true}},
 };
 
-const struct event_vector *event_vector_at(__u32 index)
-{
-	if (index >= sizeof(event_vectors) / sizeof(event_vectors[0]))
-		return NULL;
-	return &event_vectors[index];
-}
+VECTORS_BY_NUMBER(event)
 
 static const char *event_vector_device(const struct event_vector *vector,
 				       struct mock_driver *driver)

@@ -27,12 +27,7 @@ static const struct order_vector order_vectors[] = {
 	{"in order, the index covers none", .split = true, .idx = 0, .id = 2},
 };
 
-const struct order_vector *order_vector_at(__u32 index)
-{
-	if (index >= sizeof(order_vectors) / sizeof(order_vectors[0]))
-		return NULL;
-	return &order_vectors[index];
-}
+VECTORS_BY_NUMBER(order)
 
 /* What the device writes: one entry, and in a split ring the index. */
 static void order_vector_use(const struct order_vector *vector,

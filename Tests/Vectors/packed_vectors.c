@@ -87,12 +87,7 @@ static const struct packed_vector packed_vectors[] = {
 	 .error = EFAULT},
 };
 
-const struct packed_vector *packed_vector_at(__u32 index)
-{
-	if (index >= sizeof(packed_vectors) / sizeof(packed_vectors[0]))
-		return NULL;
-	return &packed_vectors[index];
-}
+VECTORS_BY_NUMBER(packed)
 
 static __u32 packed_vector_base(const struct packed_vector *vector)
 {

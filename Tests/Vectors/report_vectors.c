@@ -30,12 +30,7 @@ static const struct report_vector report_vectors[] = {
 	 .error = EINVAL},
 };
 
-const struct report_vector *report_vector_at(__u32 index)
-{
-	if (index >= sizeof(report_vectors) / sizeof(report_vectors[0]))
-		return NULL;
-	return &report_vectors[index];
-}
+VECTORS_BY_NUMBER(report)
 
 static const char *report_vector_read(const struct report_vector *vector,
 				      const __u8 *in)

@@ -70,12 +70,7 @@ static const struct request_vector request_vectors[] = {
 	 .error = EINVAL},
 };
 
-const struct request_vector *request_vector_at(__u32 index)
-{
-	if (index >= sizeof(request_vectors) / sizeof(request_vectors[0]))
-		return NULL;
-	return &request_vectors[index];
-}
+VECTORS_BY_NUMBER(request)
 
 static void request_vector_place(const struct request_vector *vector, void *at)
 {

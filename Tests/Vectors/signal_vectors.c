@@ -41,12 +41,7 @@ static const struct signal_vector signal_vectors[] = {
 	 .first = 1, .second = 1, .signal = {true, true}},
 };
 
-const struct signal_vector *signal_vector_at(__u32 index)
-{
-	if (index >= sizeof(signal_vectors) / sizeof(signal_vectors[0]))
-		return NULL;
-	return &signal_vectors[index];
-}
+VECTORS_BY_NUMBER(signal)
 
 /* The last one with the decision at once, which is the same. */
 static bool signal_vector_push(struct vq_device *device, __u32 count,

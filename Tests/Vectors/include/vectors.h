@@ -301,6 +301,16 @@ struct report_vector {
 void vector_chain_lay(struct vq_chain *chain, void *storage, __u32 out,
 		      __u32 in, __u32 piece);
 
+/* Defines KIND_vector_at() over the table KIND_vectors. */
+#define VECTORS_BY_NUMBER(kind)                                                \
+	const struct kind##_vector *kind##_vector_at(__u32 index)              \
+	{                                                                      \
+		if (index >=                                                   \
+		    sizeof(kind##_vectors) / sizeof(kind##_vectors[0]))        \
+			return NULL;                                           \
+		return &kind##_vectors[index];                                 \
+	}
+
 /**
  * chain_vector_at() - the vectors by number
  * @index: which
